@@ -1,0 +1,1 @@
+"""Llama Mapper: one canonical taxonomy for what any detector says."""

@@ -1,0 +1,1 @@
+"""What every service is built on: parse and answer, settings, correlation, scrubbed logs, metrics, events, calls."""

@@ -1,0 +1,170 @@
+"""CloudEvents in and out, in the one module that knows the SDK (cloudevents 1.x; see docs/decisions).
+
+A consumer answers 204 for "done, nothing to say", 200 with a binary-mode event for a reply, 422 for what can never
+work and 503 with ``Retry-After`` for what may; a broker redelivers 5xx, 404, 408, 409 and 429 and dead-letters the
+rest. A Knative broker does not hand extensions on to a reply, so the reply copies tenant, correlation and trace.
+"""
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from cloudevents.conversion import to_binary
+from cloudevents.exceptions import GenericException
+from cloudevents.http import CloudEvent, from_http
+from fastapi import FastAPI, Request, Response
+from pydantic import ValidationError
+
+from llama_mapper.contracts.events import EventContext, EventData
+from llama_mapper.contracts.identifiers import CorrelationId, EventId, TenantId
+from llama_mapper.contracts.problems import FieldError, Problem, Unavailable, Unprocessable
+
+from . import correlation, metrics
+from .logs import get_logger
+
+log = get_logger(__name__)
+
+_NAMESPACE = uuid.UUID("6f1b6c4e-6a0c-5a55-9d35-2f2f4b8f9a11")
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event to send: its data and the attributes that are not constant."""
+
+    data: EventData
+    tenant_id: TenantId
+    source: str
+    id: EventId
+    subject: str | None = None
+    correlation_id: CorrelationId | None = None
+
+
+Consumer = Callable[[EventContext, Any], Awaitable[Outgoing | None]]
+
+
+def derived_id(context: EventContext, event_type: str) -> EventId:
+    """Return the id of the event that answers *context*: a redelivery gives the same id, so consumers can tell."""
+    return EventId(str(uuid.uuid5(_NAMESPACE, f"{context.source}\n{context.id}\n{event_type}")))
+
+
+def reply_to(context: EventContext, data: EventData, source: str) -> Outgoing:
+    return Outgoing(
+        data=data, tenant_id=context.tenantid, source=source, id=derived_id(context, data.type), subject=context.subject
+    )
+
+
+def encode(event: Outgoing) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of *event* in HTTP binary content mode (CloudEvents HTTP binding 3.1)."""
+    attributes: dict[str, Any] = {
+        "id": event.id,
+        "source": event.source,
+        "type": event.data.type,
+        "time": datetime.now(UTC).isoformat(),
+        "datacontenttype": "application/json",
+        "tenantid": event.tenant_id,
+        "correlationid": event.correlation_id or correlation.current(),
+        "partitionkey": event.tenant_id,
+    }
+    if event.subject:
+        attributes["subject"] = event.subject
+    if trace := correlation.traceparent():
+        attributes["traceparent"] = trace
+    headers, body = to_binary(CloudEvent(attributes, event.data.model_dump(mode="json", exclude_none=True)))
+    return headers, body
+
+
+def decode(headers: Mapping[str, str], body: bytes) -> tuple[EventContext, Any]:
+    """Read one event in binary or structured mode.
+
+    Raises:
+        Unprocessable: not a CloudEvent 1.0, or an attribute is missing or wrong (each is named).
+    """
+    try:
+        event = from_http(dict(headers), body)
+    except GenericException:
+        missing = sorted({"id", "source", "type", "specversion"} - _attributes(headers, body))
+        named = f"; missing: {', '.join(missing)}" if missing else ""
+        raise Unprocessable(f"this is not a CloudEvent 1.0{named}") from None
+    try:
+        context = EventContext.model_validate(dict(event.get_attributes()))
+    except ValidationError as error:
+        raise _unprocessable("attribute", error) from None
+    return context, event.get_data()
+
+
+def _attributes(headers: Mapping[str, str], body: bytes) -> set[str]:
+    if headers.get("content-type", "").startswith("application/cloudevents+json"):
+        try:
+            event = json.loads(body)
+        except ValueError:
+            return set()
+        return set(event) if isinstance(event, dict) else set()
+    return {name.removeprefix("ce-") for name in headers if name.startswith("ce-")}
+
+
+def _unprocessable(what: str, error: ValidationError) -> Unprocessable:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    errors = tuple(
+        FieldError(field=".".join(str(p) for p in f["loc"])[:120] or what, message=f["msg"][:160]) for f in faults
+    )
+    names = ", ".join(dict.fromkeys(e.field for e in errors))
+    return Unprocessable(f"event {what} not valid: {names}"[:240], errors=errors)
+
+
+def add_consumer(app: FastAPI, handlers: Mapping[type[EventData], Consumer], path: str = "/") -> None:
+    """Take events at *path*, one handler for each event type; any other type is refused with 422."""
+    by_type = {model.type: (model, handler) for model, handler in handlers.items()}
+
+    @app.post(path, tags=["events"], status_code=204, responses={200: {"description": "a CloudEvent in reply"}})
+    async def consume(request: Request) -> Response:
+        context, data = decode(request.headers, await request.body())
+        if context.type not in by_type:
+            raise Unprocessable(f"this service does not take that event type; it takes {', '.join(sorted(by_type))}")
+        model, handler = by_type[context.type]
+        correlation.adopt(context.correlationid or context.id, context.traceparent)
+        try:
+            payload = model.model_validate(data)
+        except ValidationError as error:
+            metrics.EVENTS.labels(context.type, "refused").inc()
+            raise _unprocessable("data", error) from None
+        try:
+            answer = await handler(context, payload)
+        except Problem as problem:
+            metrics.EVENTS.labels(context.type, problem.error_code.lower()).inc()
+            raise
+        metrics.EVENTS.labels(context.type, "consumed").inc()
+        if answer is None:
+            return Response(status_code=204)
+        headers, body = encode(answer)
+        return Response(body, 200, headers)
+
+
+class Sink:
+    """Sends events to the broker (``K_SINK``, as Knative's SinkBinding injects it); no URL means events are off."""
+
+    def __init__(self, url: str | None, client: httpx.AsyncClient) -> None:
+        self._url = url
+        self._client = client
+
+    async def send(self, event: Outgoing, timeout_seconds: float = 2.0) -> None:
+        """Hand *event* to the broker and wait for its 202.
+
+        Raises:
+            Unavailable: the broker did not take it.
+        """
+        if not self._url:
+            return
+        headers, body = encode(event)
+        try:
+            answer = await self._client.post(self._url, headers=headers, content=body, timeout=timeout_seconds)
+        except httpx.HTTPError as error:
+            metrics.EVENTS.labels(event.data.type, "unsent").inc()
+            raise Unavailable("the broker does not answer", retry_after_seconds=1) from error
+        if answer.status_code != 202:
+            metrics.EVENTS.labels(event.data.type, "unsent").inc()
+            raise Unavailable("the broker refused the event", retry_after_seconds=1)
+        metrics.EVENTS.labels(event.data.type, "sent").inc()

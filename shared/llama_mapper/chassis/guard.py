@@ -1,0 +1,147 @@
+"""The one ASGI middleware in front of every service: limits on the body, correlation, metrics, the last except.
+
+It reads the body once, refuses what no parser should see (too large, not UTF-8, nested too deep) and hands it on.
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llama_mapper.contracts.problems import ContentTooLarge, InternalError, InvalidRequest, Problem
+
+from . import correlation, metrics
+from .logs import get_logger
+
+log = get_logger(__name__)
+
+MAX_DEPTH = 32
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[\]{}]")
+
+
+def problem_response(problem: Problem) -> Response:
+    """Render *problem* as RFC 9457 ``application/problem+json``."""
+    correlation_id = correlation.current()
+    headers: dict[str, str] = {correlation.HEADER: correlation_id}
+    if problem.retry_after_seconds is not None:
+        headers["Retry-After"] = str(problem.retry_after_seconds)
+    body = problem.document(correlation_id).model_dump_json(exclude_defaults=False)
+    return Response(body, problem.status, headers, media_type="application/problem+json")
+
+
+def check_depth(body: bytes, limit: int = MAX_DEPTH) -> None:
+    """Refuse JSON nested deeper than *limit*, without parsing it.
+
+    Raises:
+        InvalidRequest: too deep.
+    """
+    depth = 0
+    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", body)):
+        depth += 1 if bracket.group() in b"[{" else -1
+        if depth > limit:
+            raise InvalidRequest(f"the body is nested deeper than {limit} levels")
+
+
+def check_json(body: bytes) -> None:
+    """Refuse a body that is not one UTF-8 JSON value.
+
+    Raises:
+        InvalidRequest: empty, not UTF-8, not JSON or too deep.
+    """
+    if not body.strip():
+        raise InvalidRequest("the body is empty; send a JSON object")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InvalidRequest("the body is not UTF-8") from None
+    check_depth(body)
+    try:
+        json.loads(text)
+    except ValueError as error:
+        place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise InvalidRequest(f"the body is not JSON{place}") from None
+
+
+class Guard:
+    """Wrap *app*; *max_bytes* bounds the request body as sent."""
+
+    def __init__(self, app: ASGIApp, *, service: str, max_bytes: int) -> None:
+        self._app = app
+        self._service = service
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        correlation_id = correlation.adopt(
+            request.headers.get("x-correlation-id") or request.headers.get("ce-correlationid"),
+            request.headers.get("traceparent"),
+        )
+        started = time.perf_counter()
+        status = 500
+        answered = False
+
+        async def relay(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                answered, status = True, message["status"]
+                message.setdefault("headers", [])
+                message["headers"].append((correlation.HEADER.lower().encode(), correlation_id.encode()))
+            await send(message)
+
+        try:
+            body = await self._read(request)
+            await self._app(scope, _replay(body, receive), relay)
+        except Problem as problem:
+            status = problem.status
+            await problem_response(problem)(scope, receive, send)
+        except Exception:  # the one place: whatever escapes a service is logged by type and answered as a problem
+            log.error("request.crashed", exc_info=True)
+            if not answered:
+                await problem_response(InternalError("the service failed; see its log"))(scope, receive, send)
+        self._account(scope, status, time.perf_counter() - started)
+
+    async def _read(self, request: Request) -> bytes:
+        declared = request.headers.get("content-length", "0")
+        if not declared.isdigit() or int(declared) > self._max_bytes:
+            raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
+        chunks, size = [], 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
+            chunks.append(chunk)
+        body = b"".join(chunks)
+        if request.method in ("POST", "PUT", "PATCH") and "json" in request.headers.get("content-type", "json"):
+            check_json(body)
+        return body
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "(none)")
+        metrics.REQUESTS.labels(self._service, route, str(status)).inc()
+        metrics.DURATION.labels(self._service, route).observe(seconds)
+        if route not in ("/health", "/ready", "/metrics"):
+            log.info(
+                "request.answered", extra={"route": route, "status": status, "duration_ms": round(seconds * 1000, 1)}
+            )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        message: dict[str, Any] = {"type": "http.request", "body": body, "more_body": False}
+        return message
+
+    return again

@@ -1,0 +1,25 @@
+"""Prometheus metrics every service has; labels are route templates and codes, never ids or values."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
+
+REGISTRY = CollectorRegistry()
+REQUESTS = Counter("llama_mapper_requests", "HTTP requests", ["service", "route", "status"], registry=REGISTRY)
+DURATION = Histogram(
+    "llama_mapper_request_seconds", "Time to answer", ["service", "route"], buckets=BUCKETS, registry=REGISTRY
+)
+EVENTS = Counter("llama_mapper_events", "CloudEvents consumed and sent", ["type", "outcome"], registry=REGISTRY)
+FALLBACKS = Counter("llama_mapper_fallbacks", "Named fallbacks taken", ["name"], registry=REGISTRY)
+MAPPINGS = Counter("llama_mapper_mappings", "Vendor findings mapped", ["method"], registry=REGISTRY)
+DECISIONS = Counter("llama_mapper_decisions", "Decisions by action", ["action"], registry=REGISTRY)
+DETECTIONS = Histogram(
+    "llama_mapper_detector_seconds", "Time of one detector", ["detector", "status"], buckets=BUCKETS, registry=REGISTRY
+)
+UP = Gauge("llama_mapper_up", "The service runs", ["service"], registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    return generate_latest(REGISTRY)

@@ -1,0 +1,109 @@
+"""The events on the broker (CloudEvents 1.0): ids, labels, spans, scores, hashes; never content."""
+
+from typing import ClassVar, Literal
+
+from pydantic import AwareDatetime, Field
+
+from .analysis import CanonicalFinding, RiskLevel
+from .detection import ReportStatus
+from .identifiers import (
+    AnyCanonicalLabel,
+    AnyContentHmac,
+    AnyCorrelationId,
+    AnyDetectorId,
+    AnyEventId,
+    AnyFrameworkId,
+    AnyRequestId,
+    AnyTenantId,
+)
+from .mapping import Mapping, VendorFinding, Versions
+from .orchestration import Action, ContentType, Coverage
+from .wire import Confidence, Consumed, Milliseconds, Token
+
+PREFIX = "io.llama-mapper"
+
+
+class EventData(Consumed):
+    """Base of every event's data; ``type`` is the CloudEvents type, versioned by its last part."""
+
+    type: ClassVar[str]
+
+
+class FindingReported(EventData):
+    """A third party's detector found something. Sent by anybody to the broker."""
+
+    type: ClassVar[str] = f"{PREFIX}.finding.reported.v1"
+
+    findings: tuple[VendorFinding, ...] = Field(min_length=1, max_length=100)
+    content_hmac: AnyContentHmac | None = None
+
+
+class DetectorRun(Consumed):
+    """That a detector ran, and how it went; without it "found nothing" and "did not look" are the same."""
+
+    detector: AnyDetectorId
+    detector_version: Token
+    status: ReportStatus
+    latency_ms: Milliseconds
+
+
+class DecisionTaken(Consumed):
+    action: Action
+    reasons: tuple[Token, ...]
+    policy_version: Token
+
+
+class FindingsMapped(EventData):
+    """The canonical findings of one request or one third-party report."""
+
+    type: ClassVar[str] = f"{PREFIX}.findings.mapped.v1"
+
+    request_id: AnyRequestId
+    origin: Literal["orchestrate", "producer"]
+    content_type: ContentType = "text"
+    content_hmac: AnyContentHmac | None = None
+    findings: tuple[CanonicalFinding, ...]
+    mappings: tuple[Mapping, ...] = ()
+    detectors: tuple[DetectorRun, ...] = ()
+    coverage: Coverage | None = None
+    decision: DecisionTaken | None = None
+    versions: Versions
+
+
+class ControlTouched(Consumed):
+    framework: AnyFrameworkId
+    framework_version: Token
+    control: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()/:§-]{0,39}$")
+    labels: tuple[AnyCanonicalLabel, ...]
+
+
+class AnalysisCompleted(EventData):
+    """Risk and controls of one request; numbers and ids only."""
+
+    type: ClassVar[str] = f"{PREFIX}.analysis.completed.v1"
+
+    request_id: AnyRequestId
+    risk_score: float = Field(ge=0, le=100)
+    risk_level: RiskLevel
+    risk_formula: Token
+    components: dict[Token, float] = Field(max_length=16)
+    controls: tuple[ControlTouched, ...]
+    coverage: Confidence | None = None
+    versions: Versions
+
+
+class EventContext(Consumed):
+    """The CloudEvents attributes we rely on; ``tenantid`` and ``correlationid`` are our extensions."""
+
+    id: AnyEventId
+    source: str = Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9._:/#-]{0,255}$")
+    type: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,127}$")
+    time: AwareDatetime | None = None
+    subject: Token | None = None
+    tenantid: AnyTenantId
+    correlationid: AnyCorrelationId | None = None
+    partitionkey: Token | None = None
+    traceparent: str | None = Field(default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+EVENTS: tuple[type[EventData], ...] = (FindingReported, FindingsMapped, AnalysisCompleted)

@@ -1,0 +1,121 @@
+"""mapper: a vendor's word in, canonical labels out."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from .detection import Span
+from .identifiers import AnyCanonicalLabel, AnyDetectorId
+from .problems import ProblemDocument
+from .wire import Confidence, Milliseconds, Severity, Token, VendorDescription, VendorLabel, VendorSeverity, Wire
+
+Relation = Literal["exact", "broader", "narrower", "related"]
+"""Read "the canonical label is … the vendor's", as in SKOS mapping relations (skos:broadMatch and so on)."""
+
+Method = Literal["rule", "model", "cache", "fallback"]
+
+
+class VendorFinding(Wire):
+    """What a detector found, in its own words. (detector, version, label, description) is the label's identity."""
+
+    detector: AnyDetectorId
+    detector_version: Token = "unknown"
+    label: VendorLabel
+    description: VendorDescription | None = None
+    severity: VendorSeverity | None = None
+    score: Confidence | None = None
+    span: Span | None = None
+    raw_ref: Token | None = Field(default=None, description="The vendor's own id of the finding, opaque to us")
+
+
+class MapRequest(VendorFinding):
+    """POST /api/v1/map."""
+
+    threshold: Confidence | None = Field(default=None, description="Below it: OTHER.Unknown; default 0.6")
+
+
+class MappedLabel(Wire):
+    label: AnyCanonicalLabel
+    relation: Relation
+    confidence: Confidence
+    severity: Severity
+
+
+class Provenance(Wire):
+    """Who said what, and what turned it into canonical labels."""
+
+    vendor: Token
+    detector: AnyDetectorId
+    detector_version: Token
+    vendor_label: VendorLabel
+    vendor_severity: VendorSeverity | None = None
+    raw_ref: Token | None = None
+    vocabulary: Token | None = None
+    model: Token | None = None
+    adapter: Token | None = None
+    prompt: Token | None = None
+
+
+class Versions(Wire):
+    taxonomy: Token
+    mapper: Token
+    frameworks: Token | None = None
+
+
+class Mapping(Wire):
+    """The answer for one vendor finding."""
+
+    labels: tuple[MappedLabel, ...] = Field(min_length=1)
+    method: Method
+    negative: bool = Field(default=False, description="The detector said that there is nothing")
+    review: bool = Field(default=False, description="A person should look: no rule knew the label")
+    provenance: Provenance
+    versions: Versions
+
+
+class Refused(Wire):
+    """A batch item that failed validation: it keeps its place, the others are answered."""
+
+    fields: tuple[str, ...]
+
+
+def _keep_place(value: Any, _: ValidatorFunctionWrapHandler) -> MapRequest | Refused:
+    try:
+        return MapRequest.model_validate(value)
+    except ValidationError as error:
+        return Refused(fields=own_fields(error, MapRequest.model_fields.__contains__))
+
+
+def own_fields(error: ValidationError, known: Callable[[str], bool]) -> tuple[str, ...]:
+    """Return the paths of the faults in *error*, cut where a caller's own key would show."""
+    paths: dict[str, None] = {}
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        parts = []
+        for part in fault["loc"]:
+            if isinstance(part, str) and not known(part):
+                break
+            parts.append(str(part))
+        paths[".".join(parts) or "(item)"] = None
+    return tuple(paths)
+
+
+MapItem = Annotated[MapRequest | Refused, WrapValidator(_keep_place, json_schema_input_type=MapRequest)]
+
+
+class MapBatchRequest(Wire):
+    """POST /api/v1/map/batch; an invalid item is answered with its own problem."""
+
+    items: tuple[MapItem, ...] = Field(min_length=1, max_length=500)
+
+
+class MapBatchItem(Wire):
+    index: NonNegativeInt
+    status: int
+    mapping: Mapping | None = None
+    problem: ProblemDocument | None = None
+
+
+class MapBatchResponse(Wire):
+    results: tuple[MapBatchItem, ...]
+    latency_ms: Milliseconds
