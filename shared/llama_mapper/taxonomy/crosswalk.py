@@ -17,7 +17,7 @@ DEFAULT = Path(__file__).with_name("crosswalk.yaml")
 class Entry(Wire):
     """One category of a scheme; without labels it says why none fits."""
 
-    code: str = Field(max_length=40)
+    code: str = Field(max_length=64)
     title: Prose
     labels: tuple[AnyCanonicalLabel, ...]
     reason: Prose | None = None

@@ -124,7 +124,7 @@ def apply(migration: Plan, record: Any) -> Any:
     Raises:
         ValueError: the record names another taxonomy version than the plan starts from.
     """
-    moves = {step.old: step.new for step in migration.steps}
+    moves: dict[str, tuple[str, ...]] = {str(step.old): tuple(map(str, step.new)) for step in migration.steps}
     return _moved(record, moves, migration)
 
 

@@ -20,6 +20,7 @@ UNKNOWN = CanonicalLabel("OTHER.Unknown")
 NEGATIVE = CanonicalLabel("SAFETY_NEGATIVE.NONE")
 
 DEFAULT = Path(__file__).with_name("taxonomy.yaml")
+_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
 
 
 class TaxonomyError(ValueError):
@@ -166,7 +167,7 @@ def load(path: Path = DEFAULT) -> Taxonomy:
         TaxonomyError: the file is no YAML or breaks the rules of ``parse``.
     """
     try:
-        document = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        document = yaml.load(path.read_text("utf-8"), Loader=_FAST)  # noqa: S506 - a SafeLoader
     except (OSError, yaml.YAMLError) as error:
         raise TaxonomyError([f"{path.name}: cannot be read ({type(error).__name__})"]) from error
     return parse(document)

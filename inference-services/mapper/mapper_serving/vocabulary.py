@@ -1,0 +1,219 @@
+"""Curated rule maps: one YAML file says what one detector's words mean in the taxonomy."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError, field_validator
+
+from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId
+from llama_mapper.contracts.mapping import Relation
+from llama_mapper.contracts.wire import Prose, Severity, Wire
+
+VendorWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+VersionPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._+-]*)$")]
+Reading = Literal["parsed", "public-file", "unverified"]
+
+
+class VocabularyError(ValueError):
+    """A file breaks the format; ``faults`` names file, label and what is wrong."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class Target(Wire):
+    label: AnyCanonicalLabel
+    relation: Relation = "exact"
+
+
+class Rule(Wire):
+    """What one vendor label means; ``negative`` is the detector's way to say that there is nothing."""
+
+    targets: tuple[Target, ...] = ()
+    negative: bool = False
+    description: Prose | None = None
+    note: Prose | None = None
+
+
+class Band(Wire):
+    """Numbers up to and including ``at_most`` mean ``severity``; a negative band means "nothing found"."""
+
+    at_most: float
+    severity: Severity
+    negative: bool = False
+
+
+class SeverityScale(Wire):
+    """How a vendor grades: words, or bands of a number in rising order."""
+
+    scale: dict[str, Severity] = {}
+    bands: tuple[Band, ...] = ()
+    negative: tuple[str, ...] = ()
+
+    def grade(self, value: float | str) -> tuple[Severity, bool] | None:
+        """Return (severity 0..4, negative) for the vendor's *value*, or None where the scale does not know it."""
+        if isinstance(value, str):
+            words = {word.casefold(): grade for word, grade in self.scale.items()}
+            word = value.casefold()
+            return (words[word], word in {n.casefold() for n in self.negative}) if word in words else None
+        for band in self.bands:
+            if value <= band.at_most:
+                return band.severity, band.negative
+        return (self.bands[-1].severity, False) if self.bands else None
+
+
+class Source(Wire):
+    reference: Prose
+    read: Reading
+
+
+class Vocabulary(Wire):
+    """All rules of one detector, for the versions named."""
+
+    detector: AnyDetectorId
+    versions: tuple[VersionPattern, ...] = Field(min_length=1)
+    aliases: tuple[AnyDetectorId, ...] = ()
+    name: Prose
+    kind: str
+    source: Source
+    published: int = Field(ge=1)
+    severity: SeverityScale | None = None
+    labels: dict[VendorWord, Rule] = Field(min_length=1)
+    unmapped: dict[VendorWord, Prose] = {}
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        return {word: _rule(entry) for word, entry in value.items()} if isinstance(value, dict) else value
+
+    @property
+    def id(self) -> str:
+        return f"{self.detector}@{'+'.join(self.versions)}"
+
+    @property
+    def covered(self) -> float:
+        """Share of the vendor's published labels that have a rule, 0..1."""
+        return min(1.0, len(self.labels) / self.published)
+
+
+def _rule(entry: Any) -> Any:
+    """Unfold ``negative``, ``LABEL`` and ``{to: …, relation: …}``."""
+    if entry == "negative":
+        return {"negative": True}
+    if isinstance(entry, str):
+        return {"targets": [{"label": entry}]}
+    if not isinstance(entry, dict):
+        return entry
+    rest = {key: value for key, value in entry.items() if key not in ("to", "relation")}
+    to = entry.get("to")
+    if to == "negative":
+        return rest | {"negative": True}
+    if isinstance(to, list):
+        return rest | {"targets": [{"label": t} if isinstance(t, str) else t for t in to]}
+    return rest | {"targets": [{"label": to, "relation": entry.get("relation", "exact")}]}
+
+
+class _NoDuplicates(yaml.SafeLoader):
+    """YAML takes the last of two equal keys in silence; here that is a typo."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise VocabularyError([f"line {node.start_mark.line + 1}: {key!r} stands twice"])
+        return super().construct_mapping(node, deep)
+
+
+def read(path: Path) -> Vocabulary:
+    """Read one file.
+
+    Raises:
+        VocabularyError: no YAML, a key twice, an unknown field, a label that is no label; file and place are named.
+    """
+    try:
+        document = yaml.load(path.read_text("utf-8"), Loader=_NoDuplicates)  # noqa: S506 - a SafeLoader
+        return Vocabulary.model_validate(document)
+    except VocabularyError as error:
+        raise VocabularyError(f"{path.name}: {fault}" for fault in error.faults) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise VocabularyError([f"{path.name}: not YAML{f', line {mark.line + 1}' if mark else ''}"]) from None
+    except ValidationError as error:
+        faults = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False))
+        raise VocabularyError(f"{path.name}: {fault}" for fault in faults) from None
+
+
+def read_all(folder: Path) -> tuple[Vocabulary, ...]:
+    """Read every ``*.yaml`` of *folder*.
+
+    Raises:
+        VocabularyError: with the faults of all files.
+    """
+    vocabularies: list[Vocabulary] = []
+    faults: list[str] = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            vocabularies.append(read(path))
+        except VocabularyError as error:
+            faults.extend(error.faults)
+    if faults:
+        raise VocabularyError(faults)
+    if not vocabularies:
+        raise VocabularyError([f"{folder}: no vocabularies here"])
+    return tuple(vocabularies)
+
+
+class Vocabularies:
+    """Finds the vocabulary of a detector at a version, and in it the rule of a label."""
+
+    def __init__(self, vocabularies: Iterable[Vocabulary]) -> None:
+        self._by_detector: dict[str, list[Vocabulary]] = {}
+        self.all = tuple(vocabularies)
+        for vocabulary in self.all:
+            for detector in (vocabulary.detector, *vocabulary.aliases):
+                self._by_detector.setdefault(detector, []).append(vocabulary)
+        self._folded = {v.id: _unique_by_folded(v.labels) for v in self.all}
+
+    def find(self, detector: str, version: str) -> Vocabulary | None:
+        """The vocabulary whose version pattern fits best: equal, else the longest dotted prefix, else ``*``.
+
+        A version the detector did not state fits only where the detector has a single vocabulary.
+        """
+        candidates = self._by_detector.get(detector, [])
+        if version == "unknown":
+            return candidates[0] if len(candidates) == 1 else None
+        best: tuple[int, Vocabulary] | None = None
+        for vocabulary in candidates:
+            for pattern in vocabulary.versions:
+                fit = _fit(pattern, version)
+                if fit and (best is None or fit > best[0]):
+                    best = (fit, vocabulary)
+        return best[1] if best else None
+
+    def rule(self, vocabulary: Vocabulary, label: str) -> Rule | None:
+        """The rule for *label*: as spelled, else by another case, else without a BIO tag prefix (``B-PER``)."""
+        if label in vocabulary.labels:
+            return vocabulary.labels[label]
+        folded = self._folded[vocabulary.id]
+        bare = label[2:] if label[:2] in ("B-", "I-", "E-", "S-") else label
+        return folded.get(label.casefold()) or vocabulary.labels.get(bare) or folded.get(bare.casefold())
+
+
+def _fit(pattern: str, version: str) -> int:
+    """0 = no fit; longer is better; equality beats any prefix."""
+    if pattern == version:
+        return 1000
+    if pattern == "*":
+        return 1
+    return 1 + len(pattern) if version.startswith((pattern + ".", pattern + "-")) else 0
+
+
+def _unique_by_folded(labels: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Lower-cased words that name one rule only; where two words differ in case alone, case matters."""
+    folded: dict[str, list[Rule]] = {}
+    for word, rule in labels.items():
+        folded.setdefault(word.casefold(), []).append(rule)
+    return {word: rules[0] for word, rules in folded.items() if all(r == rules[0] for r in rules)}
