@@ -91,7 +91,7 @@ class Vocabulary(Wire):
 
     @property
     def id(self) -> str:
-        return f"{self.detector}@{'+'.join(self.versions)}"
+        return f"{self.detector}:{'+'.join('any' if v == '*' else v for v in self.versions)}"
 
     @property
     def covered(self) -> float:

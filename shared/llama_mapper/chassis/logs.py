@@ -15,13 +15,13 @@ from . import correlation
 
 FIELDS = frozenset(
     {
-        "action", "attempts", "bytes", "controls", "count", "detector", "detectors", "duration_ms", "error_code",
+        "action", "attempts", "bytes", "controls", "count", "detector", "detectors", "duration_ms", "error", "error_code",
         "event_type", "findings", "function", "labels", "method", "missing", "model", "path", "policy_version", "port",
         "reason", "risk_level", "route", "rows", "service", "status", "store", "subscriber", "tenant", "trigger",
         "version",
     }
 )  # fmt: skip
-OWN = ("llama_mapper", "functions", "mapper_serving", "fn_")
+OWN = ("llama_mapper", "functions", "mapper_serving", "main")
 
 
 def get_logger(name: str) -> logging.Logger:

@@ -10,7 +10,6 @@ from .mapping import Method, Relation
 from .wire import Confidence, Prose, Severity, Token, VendorLabel, Wire
 
 RiskLevel = Literal["none", "low", "medium", "high", "critical"]
-Score = float
 
 
 class Source(Wire):
@@ -57,13 +56,19 @@ class Risk(Wire):
     formula: Token
 
 
+class Rationale(Wire):
+    """Why one label touches a control."""
+
+    label: AnyCanonicalLabel
+    rationale: Prose
+
+
 class ControlMatch(Wire):
-    """A control that a label touches, and why."""
+    """A control that the findings touch, and why each does."""
 
     control: str = Field(max_length=40)
     title: Prose
-    rationale: Prose
-    labels: tuple[AnyCanonicalLabel, ...] = Field(min_length=1)
+    because: tuple[Rationale, ...] = Field(min_length=1)
 
 
 class NoControl(Wire):

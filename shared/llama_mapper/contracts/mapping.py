@@ -1,7 +1,7 @@
 """mapper: a vendor's word in, canonical labels out."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
@@ -80,11 +80,19 @@ class Refused(Wire):
     fields: tuple[str, ...]
 
 
-def _keep_place(value: Any, _: ValidatorFunctionWrapHandler) -> MapRequest | Refused:
-    try:
-        return MapRequest.model_validate(value)
-    except ValidationError as error:
-        return Refused(fields=own_fields(error, MapRequest.model_fields.__contains__))
+Item = TypeVar("Item", bound=Wire)
+
+
+def in_its_place(model: type[Item]) -> Callable[[Any, ValidatorFunctionWrapHandler], Item | Refused]:
+    """Return a validator that turns an invalid item of a batch into ``Refused`` instead of failing the batch."""
+
+    def validate(value: Any, _: ValidatorFunctionWrapHandler) -> Item | Refused:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            return Refused(fields=own_fields(error, model.model_fields.__contains__))
+
+    return validate
 
 
 def own_fields(error: ValidationError, known: Callable[[str], bool]) -> tuple[str, ...]:
@@ -100,7 +108,7 @@ def own_fields(error: ValidationError, known: Callable[[str], bool]) -> tuple[st
     return tuple(paths)
 
 
-MapItem = Annotated[MapRequest | Refused, WrapValidator(_keep_place, json_schema_input_type=MapRequest)]
+MapItem = Annotated[MapRequest | Refused, WrapValidator(in_its_place(MapRequest), json_schema_input_type=MapRequest)]
 
 
 class MapBatchRequest(Wire):

@@ -2,12 +2,12 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints
+from pydantic import Field, NonNegativeInt, StringConstraints, WrapValidator
 
 from .analysis import Analysis, CanonicalFinding
 from .detection import Family, ReportStatus
 from .identifiers import AnyCorrelationId, AnyDetectorId, AnyRequestId, AnyTenantId
-from .mapping import Versions
+from .mapping import Refused, Versions, in_its_place
 from .problems import ProblemDocument
 from .wire import Confidence, Content, Milliseconds, Token, Wire
 
@@ -84,10 +84,16 @@ class OrchestrateResponse(Wire):
     latency_ms: Milliseconds
 
 
-class BatchRequest(Wire):
-    """POST /api/v1/orchestrate/batch."""
+BatchEntry = Annotated[
+    OrchestrateRequest | Refused,
+    WrapValidator(in_its_place(OrchestrateRequest), json_schema_input_type=OrchestrateRequest),
+]
 
-    items: tuple[OrchestrateRequest, ...] = Field(min_length=1, max_length=100)
+
+class BatchRequest(Wire):
+    """POST /api/v1/orchestrate/batch; an invalid item is answered with its own problem."""
+
+    items: tuple[BatchEntry, ...] = Field(min_length=1, max_length=100)
 
 
 class BatchItem(Wire):

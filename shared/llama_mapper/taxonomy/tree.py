@@ -160,6 +160,12 @@ def _faults(taxonomy: Taxonomy) -> Iterator[str]:
         yield from (f"move from {move.source}: no label {t}" for t in move.targets if t not in taxonomy)
 
 
+def current_version() -> str:
+    """The version of the taxonomy in this wheel, without reading all of it."""
+    with DEFAULT.open(encoding="utf-8") as lines:
+        return next(lines).removeprefix("version:").strip().strip('"')
+
+
 def load(path: Path = DEFAULT) -> Taxonomy:
     """Read a taxonomy file.
 

@@ -1,0 +1,1 @@
+"""detect: runs detectors over one text and answers with their own labels."""

@@ -1,0 +1,164 @@
+"""The services orchestrate calls, and the broker it tells."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Sequence
+from typing import Any, cast
+
+import httpx
+import redis.asyncio
+from purgatory import AsyncCircuitBreakerFactory
+from redis.exceptions import RedisError
+
+from llama_mapper.chassis import correlation, metrics
+from llama_mapper.chassis.calls import ServiceClient
+from llama_mapper.chassis.events import Outgoing, Sink
+from llama_mapper.chassis.hashing import content_hmac
+from llama_mapper.chassis.logs import get_logger
+from llama_mapper.contracts.analysis import Analysis, AnalyzeRequest, CanonicalFinding
+from llama_mapper.contracts.detection import DetectorInfo, DetectorList, DetectorReport, DetectRequest, DetectResponse
+from llama_mapper.contracts.events import FindingsMapped
+from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, EventId, TenantId
+from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Mapping, MapRequest, VendorFinding
+from llama_mapper.contracts.problems import DetectorCommunicationFailed, Unavailable
+
+from .settings import Settings
+
+log = get_logger(__name__)
+
+SOURCE = "/functions/orchestrate"
+KNOWN_FOR_SECONDS = 30.0
+OUTBOX = "orchestrate:outbox"
+
+
+class DetectService:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory) -> None:
+        self._service = ServiceClient("detect", settings.detect_url, client, breakers)
+        self._url = settings.detect_url.rstrip("/") + "/api/v1/detectors"
+        self._client = client
+        self._known: tuple[DetectorInfo, ...] = ()
+        self._known_until = 0.0
+
+    async def known(self) -> tuple[DetectorInfo, ...]:
+        """The detectors detect offers, asked every 30 s; an old list is better than none."""
+        if time.monotonic() >= self._known_until:
+            try:
+                answer = await self._client.get(self._url, timeout=1.0)
+                self._known = DetectorList.model_validate_json(answer.content).detectors
+                self._known_until = time.monotonic() + KNOWN_FOR_SECONDS
+            except (httpx.HTTPError, ValueError) as error:
+                if not self._known:
+                    raise Unavailable("detect does not answer", retry_after_seconds=1) from error
+        return self._known
+
+    async def detect(
+        self, content: str, detectors: Sequence[DetectorId], seconds: float, tenant_id: TenantId
+    ) -> tuple[DetectorReport, ...]:
+        seconds = max(0.05, seconds)
+        request = DetectRequest(content=content, detectors=tuple(detectors), timeout_seconds=seconds)
+        answer = await self._service.post(
+            "/api/v1/detect", request, DetectResponse, timeout_seconds=seconds + 0.1, tenant_id=tenant_id
+        )
+        return answer.reports
+
+
+class MapperService:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory) -> None:
+        self._service = ServiceClient("mapper", settings.mapper_url, client, breakers)
+
+    async def map(self, findings: Sequence[VendorFinding], seconds: float, tenant_id: TenantId) -> Sequence[Mapping]:
+        items = tuple(MapRequest(**f.model_dump()) for f in findings)
+        answer = await self._service.post(
+            "/api/v1/map/batch",
+            MapBatchRequest(items=items),
+            MapBatchResponse,
+            timeout_seconds=seconds,
+            tenant_id=tenant_id,
+        )
+        mappings = [item.mapping for item in answer.results if item.mapping]
+        if len(mappings) != len(findings):
+            raise DetectorCommunicationFailed("mapper did not answer every finding")
+        return mappings
+
+
+class AnalyzeService:
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory) -> None:
+        self._service = ServiceClient("analyze", settings.analyze_url, client, breakers)
+
+    async def analyze(
+        self, findings: Sequence[CanonicalFinding], coverage: float, seconds: float, tenant_id: TenantId
+    ) -> Analysis:
+        request = AnalyzeRequest(findings=tuple(findings), coverage=coverage)
+        return await self._service.post(
+            "/api/v1/analyze", request, Analysis, timeout_seconds=seconds, tenant_id=tenant_id
+        )
+
+
+class Hasher:
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def __call__(self, tenant_id: TenantId, content: str) -> ContentHmac | None:
+        return content_hmac(self._key, tenant_id, content) if self._key else None
+
+
+class Outbox:
+    """Tells the broker; while the broker is away, keeps events in Redis and sends them when it is back."""
+
+    def __init__(self, sink: Sink, redis_url: str | None) -> None:
+        self._sink = sink
+        self._redis = (
+            redis.asyncio.Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+            if redis_url
+            else None
+        )
+        self._draining: asyncio.Task[None] | None = None
+
+    async def mapped(self, event: FindingsMapped, tenant_id: TenantId) -> str | None:
+        outgoing = Outgoing(data=event, tenant_id=tenant_id, source=SOURCE, id=EventId(event.request_id))
+        try:
+            await self._sink.send(outgoing)
+        except Unavailable:
+            await self._keep(event, tenant_id)
+            metrics.FALLBACKS.labels("event.deferred").inc()
+            return "event.deferred"
+        return None
+
+    async def _keep(self, event: FindingsMapped, tenant_id: TenantId) -> None:
+        if self._redis is None:
+            raise Unavailable("the broker does not answer and there is no outbox", retry_after_seconds=5)
+        kept = json.dumps([tenant_id, correlation.current(), event.model_dump(mode="json", exclude_none=True)])
+        try:
+            await self._redis.rpush(OUTBOX, kept)
+        except RedisError as error:
+            raise Unavailable("neither the broker nor the outbox answers", retry_after_seconds=5) from error
+        self.start()
+
+    def start(self) -> None:
+        """Send what an earlier run left behind, and go on until the outbox is empty."""
+        if self._redis is not None and (self._draining is None or self._draining.done()):
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        assert self._redis is not None
+        while True:
+            try:
+                kept: Any = await cast(Awaitable[Any], self._redis.lindex(OUTBOX, 0))
+                if kept is None:
+                    return
+                tenant_id, correlation_id, data = json.loads(kept)
+                event = FindingsMapped.model_validate(data)
+                await self._sink.send(
+                    Outgoing(
+                        data=event,
+                        tenant_id=TenantId(tenant_id),
+                        source=SOURCE,
+                        id=EventId(event.request_id),
+                        correlation_id=CorrelationId(correlation_id),
+                    )
+                )
+                await cast(Awaitable[Any], self._redis.lrem(OUTBOX, 1, kept))
+            except (Unavailable, RedisError):
+                log.info("outbox.waiting", extra={"store": "broker"})
+                await asyncio.sleep(2.0)

@@ -1,0 +1,42 @@
+"""Many contents in one request: each keeps its place, its status and its own problem."""
+
+import asyncio
+
+from llama_mapper.chassis import correlation
+from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.mapping import Refused
+from llama_mapper.contracts.orchestration import BatchItem, BatchRequest, BatchResponse, OrchestrateRequest
+from llama_mapper.contracts.problems import FieldError, InvalidRequest, Problem
+
+from .service import COVERAGE_FLOOR, Orchestrator
+
+
+async def judge_batch(
+    orchestrator: Orchestrator, request: BatchRequest, tenant_id: TenantId, slots: asyncio.Semaphore
+) -> BatchResponse:
+    """Judge every item, as many at once as *slots* allows.
+
+    Raises:
+        Unauthorized: the tenant may not; no item is judged.
+    """
+    orchestrator.policy.admit(tenant_id, 0)
+
+    async def judge(index: int, item: OrchestrateRequest | Refused) -> BatchItem:
+        if isinstance(item, Refused):
+            return _refused(index, item)
+        async with slots:
+            try:
+                answer = await orchestrator.judge(item, tenant_id, correlation.current())
+            except Problem as problem:
+                document = problem.document(correlation.current())
+                return BatchItem(index=index, status=problem.status, problem=document)
+        status = 200 if answer.coverage.score >= COVERAGE_FLOOR else 206
+        return BatchItem(index=index, status=status, response=answer)
+
+    return BatchResponse(results=tuple(await asyncio.gather(*(judge(i, item) for i, item in enumerate(request.items)))))
+
+
+def _refused(index: int, item: Refused) -> BatchItem:
+    errors = tuple(FieldError(field=field, message="missing, not allowed or not valid") for field in item.fields)
+    problem = InvalidRequest(f"check: {', '.join(item.fields)}"[:240], errors=errors)
+    return BatchItem(index=index, status=400, problem=problem.document(correlation.current()))

@@ -1,0 +1,73 @@
+"""Detectors that KServe serves: content goes to a classifier's V1 predict endpoint, labels and scores come back."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from llama_mapper.chassis import correlation
+from llama_mapper.contracts.detection import Detection, DetectorReport
+from llama_mapper.contracts.identifiers import DetectorId
+from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable
+
+# What a text-classification head says at or above this score is a finding.
+MIN_SCORE = 0.5
+
+
+class KServeModelServers:
+    """*urls* maps a detector to its predict URL (``…/v1/models/NAME:predict``)."""
+
+    def __init__(self, urls: Mapping[str, str], client: httpx.AsyncClient) -> None:
+        self._urls = urls
+        self._client = client
+
+    async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
+        """Ask one model server.
+
+        Raises:
+            RequestTimeout, Unavailable, DetectorCommunicationFailed
+        """
+        started = time.monotonic()
+        try:
+            response = await self._client.post(
+                self._urls[detector],
+                json={"instances": [content]},
+                headers={correlation.HEADER: correlation.current()},
+                timeout=max(0.05, seconds),
+            )
+        except httpx.TimeoutException as error:
+            raise RequestTimeout(f"{detector} did not answer in time") from error
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{detector} does not answer") from error
+        if response.status_code != 200:
+            raise Unavailable(f"{detector} refused the request")
+        return DetectorReport(
+            detector=detector,
+            version=response.headers.get("x-model-version", "served"),
+            family="classifiers",
+            status="ok",
+            detections=tuple(_detections(response)),
+            windows=1,
+            latency_ms=round((time.monotonic() - started) * 1000, 1),
+        )
+
+
+def _detections(response: httpx.Response) -> list[Detection]:
+    """Read ``predictions[0]``: label -> score, a list of {label, score}, or one {label, score}.
+
+    Raises:
+        DetectorCommunicationFailed: another shape, for instance bare class indices that name nothing.
+    """
+    try:
+        prediction: Any = response.json()["predictions"][0]
+        scores: dict[str, float]
+        if isinstance(prediction, list):
+            scores = {str(entry["label"]): float(entry["score"]) for entry in prediction}
+        elif "label" in prediction and "score" in prediction:
+            scores = {str(prediction["label"]): float(prediction["score"])}
+        else:
+            scores = {str(label): float(score) for label, score in prediction.items()}
+        return [Detection(label=label, score=score) for label, score in scores.items() if score >= MIN_SCORE]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise DetectorCommunicationFailed("the model server answered in a shape we do not know") from error

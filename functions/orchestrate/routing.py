@@ -1,0 +1,57 @@
+"""From what the caller and the policy name to the detectors that run: ids, families, model servers, stand-ins."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from llama_mapper.contracts.detection import DetectorInfo
+from llama_mapper.contracts.identifiers import DetectorId
+from llama_mapper.contracts.problems import FieldError, InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One detector to run; *stands_in* where an embedded one answers for a model server."""
+
+    asked: DetectorId
+    detector: DetectorId
+    model_server: bool = False
+    stands_in: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Who can be asked."""
+
+    embedded: tuple[DetectorInfo, ...]
+    model_servers: frozenset[str]
+    stand_ins: Mapping[str, str]
+
+    @property
+    def available(self) -> list[str]:
+        return sorted({d.id for d in self.embedded} | self.model_servers)
+
+    def routes(self, names: Iterable[str], field: str) -> tuple[Route, ...]:
+        """Resolve ids and families, each detector once, in the order named.
+
+        Raises:
+            InvalidRequest: a name is neither; the field and the names that exist are told, not the caller's word.
+        """
+        routes: dict[str, Route] = {}
+        for index, name in enumerate(names):
+            for route in self._resolve(name, f"{field}.{index}"):
+                routes.setdefault(route.detector, route)
+        return tuple(routes.values())
+
+    def _resolve(self, name: str, place: str) -> list[Route]:
+        asked = DetectorId(name)
+        if name in self.model_servers:
+            return [Route(asked, asked, model_server=True)]
+        ids = {d.id for d in self.embedded}
+        if name in ids:
+            return [Route(asked, asked)]
+        if self.stand_ins.get(name) in ids:
+            return [Route(asked, DetectorId(self.stand_ins[name]), stands_in=True)]
+        if family := [d.id for d in self.embedded if d.family == name]:
+            return [Route(asked, detector) for detector in family]
+        message = "no such detector or family; GET /api/v1/detectors lists them"
+        raise InvalidRequest(f"check: {place}", errors=(FieldError(field=place, message=message),))

@@ -1,0 +1,49 @@
+"""Settings of orchestrate, prefix ``ORCHESTRATION_``."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from llama_mapper.chassis.settings import ServiceSettings
+
+FOLDER = Path(__file__).parent
+
+
+class Settings(ServiceSettings):
+    model_config = SettingsConfigDict(
+        env_prefix="ORCHESTRATION_", frozen=True, extra="forbid", hide_input_in_errors=True, populate_by_name=True
+    )
+    folder: ClassVar[Path | None] = FOLDER
+
+    detect_url: str = Field(default="http://127.0.0.1:8091", description="Base URL of detect")
+    mapper_url: str = Field(default="http://127.0.0.1:8002", description="Base URL of the mapper's transformer")
+    analyze_url: str = Field(default="http://127.0.0.1:8001", description="Base URL of analyze")
+    sink_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("K_SINK", "ORCHESTRATION_SINK_URL"),
+        description="Broker ingress; no events are sent when absent",
+    )
+    redis_url: SecretStr | None = Field(default=None, description="Keeps events while the broker is away")
+    policies: Path = Field(default=FOLDER.parents[1] / "policies", description="Folder of Rego policies and data.json")
+    hmac_key: SecretStr = Field(default=SecretStr(""), description="Key of content hashes; empty sends no hash")
+    model_servers: dict[str, str] = Field(
+        default={}, description="Detector name -> KServe predict URL (…/v1/models/NAME:predict) that serves it"
+    )
+    stand_ins: dict[str, str] = Field(
+        default={
+            "deberta": "tox-block",
+            "deberta-toxicity": "tox-block",
+            "deberta-prompt-injection": "minilm-injection",
+        },
+        description="Detector name -> embedded detector that answers where no model server is configured",
+    )
+    deadline_seconds: float = Field(default=2.0, gt=0, description="Answer within, priority normal and high")
+    deadline_critical_seconds: float = Field(default=1.0, gt=0)
+    deadline_low_seconds: float = Field(default=5.0, gt=0)
+    mapper_budget_seconds: float = Field(default=0.5, gt=0, description="Then labels are OTHER.Unknown, said so")
+    detector_timeout_seconds: float = Field(default=5.0, gt=0)
+    batch_concurrency: int = Field(default=4, ge=1, description="Items of one batch judged at once")
+    max_bytes: int = Field(default=262_144, ge=1024, description="Largest body of one request, in bytes")
+    log_level: str = "INFO"

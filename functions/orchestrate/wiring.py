@@ -1,0 +1,63 @@
+"""Put the adapters into the use case."""
+
+from typing import Literal
+
+import httpx
+from purgatory import AsyncCircuitBreakerFactory
+
+from llama_mapper import __version__
+from llama_mapper.contracts.identifiers import AnyDetectorId
+from llama_mapper.contracts.mapping import Versions
+from llama_mapper.contracts.problems import NotFound
+from llama_mapper.contracts.wire import Token, Wire
+from llama_mapper.taxonomy import current_version
+
+from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
+from .model_servers import KServeModelServers
+from .policy import RegoPolicy
+from .service import Deadlines, Orchestrator
+from .settings import Settings
+
+
+class DetectorHealth(Wire):
+    """Whether a detector can judge now."""
+
+    id: AnyDetectorId
+    version: Token
+    status: Literal["healthy", "loading"]
+
+
+def wire(
+    settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory, outbox: Outbox
+) -> Orchestrator:
+    return Orchestrator(
+        policy=RegoPolicy(settings.policies),
+        detect=DetectService(settings, client, breakers),
+        model_servers=KServeModelServers(settings.model_servers, client),
+        mapper=MapperService(settings, client, breakers),
+        analyze=AnalyzeService(settings, client, breakers),
+        emit=outbox,
+        hash=Hasher(settings.hmac_key.get_secret_value()),
+        deadlines=Deadlines(
+            normal_seconds=settings.deadline_seconds,
+            critical_seconds=settings.deadline_critical_seconds,
+            low_seconds=settings.deadline_low_seconds,
+            mapper_seconds=settings.mapper_budget_seconds,
+            detector_seconds=settings.detector_timeout_seconds,
+        ),
+        model_server_names=frozenset(settings.model_servers),
+        stand_ins=settings.stand_ins,
+        versions=Versions(taxonomy=current_version(), mapper=__version__),
+    )
+
+
+async def detector_health(orchestrator: Orchestrator, detector: str) -> DetectorHealth:
+    """Say how *detector* is.
+
+    Raises:
+        NotFound: nobody offers it.
+    """
+    for info in await orchestrator.detect.known():
+        if info.id == detector:
+            return DetectorHealth(id=info.id, version=info.version, status="healthy" if info.loaded else "loading")
+    raise NotFound("no such detector; GET /api/v1/detectors lists them")

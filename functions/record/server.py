@@ -1,0 +1,124 @@
+"""record's HTTP face: events and dead letters in, a read API for one tenant at a time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Protocol
+
+from fastapi import FastAPI, Header, Query, Request, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llama_mapper import __version__
+from llama_mapper.chassis import correlation
+from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.events import add_consumer
+from llama_mapper.chassis.logs import get_logger
+from llama_mapper.contracts.events import AnalysisCompleted, EventContext, FindingsMapped
+from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyCorrelationId, AnyRequestId, AnyTenantId
+from llama_mapper.contracts.records import DeadLetters, RecordedFindings, RecordedRequests, Summary
+
+from . import reading, service
+from .dead_letters import STRUCTURED, attributes, dead_letter
+
+log = get_logger(__name__)
+
+DEAD_LETTERS = "/dead-letters"
+Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
+
+
+class Store(service.Rows, reading.Reader, Protocol):
+    async def ready(self) -> bool: ...
+
+
+def create_server(
+    store: Store, *, max_bytes: int, log_level: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> FastAPI:
+    """Return the application."""
+
+    async def readiness() -> dict[str, bool]:
+        return {"rows": await store.ready()}
+
+    app = create_app("record", __version__, max_bytes=max_bytes, readiness=readiness, log_level=log_level)
+    app.add_middleware(WithoutData, path=DEAD_LETTERS)
+    _add_events(app, store, now)
+    _add_reading(app, store, now)
+    return app
+
+
+def _add_events(app: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
+    async def on_findings(context: EventContext, event: FindingsMapped) -> None:
+        new = await service.record_findings(context, event, store, correlation.current(), now())
+        log.info("findings.recorded" if new else "findings.known", extra={"findings": len(event.findings)})
+
+    async def on_analysis(context: EventContext, event: AnalysisCompleted) -> None:
+        new = await service.record_analysis(context, event, store, correlation.current(), now())
+        log.info("analysis.recorded" if new else "analysis.known", extra={"controls": len(event.controls)})
+
+    add_consumer(app, {FindingsMapped: on_findings, AnalysisCompleted: on_analysis}, "/events")
+
+    @app.post(DEAD_LETTERS, tags=["events"], status_code=204)
+    async def keep_dead_letter(request: Request) -> Response:
+        """Keep that a delivery failed for good: any CloudEvent with Knative's ``knativeerror*`` attributes."""
+        row = dead_letter(attributes(request.headers, await request.body()), now())
+        await store.append((row,))
+        log.warning("dead_letter.kept", extra={"status": row.status, "error_code": row.error_code or "none"})
+        return Response(status_code=204)
+
+
+def _add_reading(app: FastAPI, store: Store, now: Callable[[], datetime]) -> None:
+    @app.get("/api/v1/findings", tags=["read"])
+    async def findings(
+        tenant: Tenant,
+        correlation_id: AnyCorrelationId | None = None,
+        request_id: AnyRequestId | None = None,
+        label: AnyCanonicalLabel | None = None,
+        limit: Limit = 100,
+    ) -> RecordedFindings:
+        """Findings, newest first, and the analysis where one request or correlation is asked for."""
+        return await reading.findings(
+            store, tenant, request_id=request_id, correlation_id=correlation_id, label=label, limit=limit
+        )
+
+    @app.get("/api/v1/requests", tags=["read"])
+    async def requests(tenant: Tenant, limit: Limit = 20) -> RecordedRequests:
+        """Requests and third-party reports, newest first."""
+        return await reading.requests(store, tenant, limit=limit)
+
+    @app.get("/api/v1/summary", tags=["read"])
+    async def summary(tenant: Tenant, days: Annotated[int, Query(ge=1, le=366)] = 30) -> Summary:
+        """Counts by label, detector, decision, risk level and day."""
+        return await reading.summary(store, tenant, days=days, now=now())
+
+    @app.get("/api/v1/dead-letters", tags=["read"])
+    async def dead_letters(tenant: Tenant, limit: Limit = 100) -> DeadLetters:
+        """Events that could not be handled, newest first."""
+        return await reading.dead_letters(store, tenant, limit=limit)
+
+
+class WithoutData:
+    """Throw away the data of events posted to *path*, before anything reads it.
+
+    The data may be what killed the letter (no JSON, too large): the checks in front of a service would refuse it, and
+    a refused dead letter is lost. In structured mode the attributes are in the body, which a broker made and is JSON.
+    """
+
+    _OF_DATA = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        binary = not headers.get(b"content-type", b"").startswith(STRUCTURED.encode())
+        if not (scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self._path and binary):
+            await self._app(scope, receive, send)
+            return
+        while (await receive()).get("more_body"):
+            pass
+        kept = [(name, value) for name, value in headers.items() if name not in self._OF_DATA]
+        await self._app({**scope, "headers": [*kept, (b"content-type", b"application/octet-stream")]}, _nothing, send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,0 +1,1 @@
+"""Trains the logistic head of the detector ``minilm-injection``."""

@@ -1,0 +1,66 @@
+# METADATA
+# description: What to do with a content, from its canonical findings and the coverage reached.
+package llama_mapper.decision
+
+# METADATA
+# description: The decision; human_review where no rule says otherwise, so that a gap in the policy is seen.
+# entrypoint: true
+default decision := {"action": "human_review", "reasons": ["policy.undecided"], "obligations": []}
+
+decision := {"action": _action, "reasons": _reasons, "obligations": _obligations} if {
+	is_array(input.findings)
+	is_number(input.coverage.score)
+}
+
+# METADATA
+# description: Actions from the mildest to the strictest; the strictest that applies wins.
+order := ["allow", "flag", "redact", "human_review", "block"]
+
+_action := order[max([i | order[i] in _applying])]
+
+_applying := {"allow"} | {rule.action | some rule in _matched}
+
+_reasons := sort([rule.reason | some rule in _matched])
+
+_obligations := sort({obligation | some rule in _matched; some obligation in rule.obligations})
+
+_matched := {rule | some rule in _rules}
+
+_thresholds := object.union(data.decision.thresholds, object.get(input, ["tenant", "thresholds"], {}))
+
+_sure(finding) if finding.confidence >= _thresholds.confidence
+
+_within(label, ancestor) if label == ancestor
+
+_within(label, ancestor) if startswith(label, concat("", [ancestor, "."]))
+
+# A pillar's own action, from data.json: the most specific entry above a label is the one that counts.
+_rules contains {"action": entry.action, "reason": concat(".", ["label", entry.code]), "obligations": entry.obligations} if {
+	some finding in input.findings
+	_sure(finding)
+	entry := _entry(finding.label)
+	finding.severity >= entry.min_severity
+}
+
+_entry(label) := entry if {
+	depths := [count(split(e.label, ".")) | some e in data.decision.labels; _within(label, e.label)]
+	some entry in data.decision.labels
+	_within(label, entry.label)
+	count(split(entry.label, ".")) == max(depths)
+}
+
+_rules contains {"action": "flag", "reason": "confidence.low", "obligations": []} if {
+	some finding in input.findings
+	not _sure(finding)
+	finding.severity >= 2
+	not _within(finding.label, "OTHER")
+}
+
+_rules contains {"action": "human_review", "reason": "label.unknown", "obligations": ["review_label"]} if {
+	some finding in input.findings
+	finding.label == "OTHER.Unknown"
+}
+
+_rules contains {"action": "human_review", "reason": "coverage.low", "obligations": []} if {
+	input.coverage.score < _thresholds.coverage
+}

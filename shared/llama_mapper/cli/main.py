@@ -1,0 +1,24 @@
+"""The command's root. A room's module has an ``app`` and imports what is slow inside its commands, so that
+``llama-mapper --help`` answers at once."""
+
+import typer
+
+from . import dead_letters, demo, run, scan, schemas
+
+app = typer.Typer(
+    help="Any detector's labels in; one taxonomy, a risk and framework controls out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables, and those may hold content
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+# Commands of their own (no name) and groups of commands. A new room is one line here.
+for name, room in (
+    (None, run.app),
+    (None, demo.app),
+    (None, scan.app),
+    ("dead-letters", dead_letters.app),
+    ("schemas", schemas.app),
+):
+    app.add_typer(room, name=name)

@@ -1,0 +1,150 @@
+"""`llama-mapper scan`: a file, or what comes through a pipe, judged text by text."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from .refusing import FAILED, MISUSED, in_plain_words, refuse
+from .run import RunDir
+
+if TYPE_CHECKING:
+    from .scan_input import Item, Shape, Unreadable
+    from .scan_output import Tally, Writer
+    from .scan_run import Judge
+    from .services import Services
+
+app = typer.Typer()
+
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+EXCERPT_CHARACTERS = 80
+TIMEOUT_SECONDS = 60.0
+
+
+class By(StrEnum):
+    LINE = "line"
+    FILE = "file"
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+class FailOn(StrEnum):
+    BLOCK = "block"
+    FLAG = "flag"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How to scan; *bytes* is the size of the input where that is known."""
+
+    tenant: str
+    jobs: int
+    bytes: int | None
+
+
+@app.command()
+def scan(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Text or JSON lines (.jsonl); - reads a pipe.")],
+    by: Annotated[By, typer.Option(help="Judge each line, or the file as one text.")] = By.LINE,
+    field: Annotated[str | None, typer.Option(help="JSON lines, with the text in this field.")] = None,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON lines, whatever the file is called.")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=64, help="Texts judged at once.")] = 4,
+    format: Annotated[Format, typer.Option("--format", "-f", help="How to write the results.")] = Format.TABLE,  # noqa: A002
+    fail_on: Annotated[
+        FailOn | None, typer.Option(help="End with 1 on this decision or a stricter one, or a text not judged.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Also write the beginning of each text.")] = False,
+    detector: Annotated[list[str] | None, typer.Option("--detector", help="Detector or family; repeatable.")] = None,
+    tenant: Annotated[str, typer.Option(help="In whose name to ask.")] = "demo",
+    url: Annotated[str | None, typer.Option(help="Where orchestrate answers; else where the local run has it.")] = None,
+    run_dir: RunDir = None,
+) -> None:
+    """Judge every line of a text file, a whole file, or JSON lines.
+
+    Example: llama-mapper scan tickets.jsonl --field body --format csv --fail-on block > findings.csv
+    """
+    with in_plain_words(), _opened(file) as (source, total):
+        import asyncio
+
+        from .scan_input import read
+        from .scan_output import writer
+        from .scan_run import Judge
+        from .services import Services, running
+
+        shape: Shape = "jsonl" if jsonl or field or Path(file).suffix in JSON_LINES else "lines"
+        if by is By.FILE:
+            if shape == "jsonl":
+                refuse("--by file reads one text; JSON lines hold many", MISUSED)
+            shape = "whole"
+        where = (url or running("orchestrate", run_dir)).rstrip("/")
+
+        def judge(services: Services) -> Judge:
+            return Judge(services, where, tuple(detector or ()), EXCERPT_CHARACTERS if show else 0)
+
+        out = writer(format.value, show=show)
+        tally = asyncio.run(_scan(read(source, shape, field), out, judge, Asked(tenant, jobs, total)))
+    if format is not Format.TABLE:
+        typer.echo(tally.line(), err=True)
+    if fail_on and tally.reaches(fail_on.value):
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[tuple[BinaryIO, int | None]]:
+    """The input, and its size in bytes where that is known."""
+    if file == "-":
+        yield sys.stdin.buffer, None
+        return
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115  closed by the `with` below
+    except OSError as error:
+        refuse(f"cannot read {file}: {error.strerror}", MISUSED)
+    with source:
+        yield source, Path(file).stat().st_size
+
+
+async def _scan(
+    items: "Iterator[Item | Unreadable]", out: "Writer", judge: "Callable[[Services], Judge]", asked: Asked
+) -> "Tally":
+    """Judge everything, with a progress bar on stderr where somebody watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from .scan_input import Unreadable
+    from .scan_output import Tally
+    from .scan_run import judge_all
+    from .services import Services
+
+    tally, errors = Tally(), Console(stderr=True)
+    bar = Progress(
+        TextColumn("scanning"),
+        BarColumn(),
+        TextColumn("{task.fields[done]} texts"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    async with Services(asked.tenant, timeout_seconds=TIMEOUT_SECONDS, connections=asked.jobs) as services:
+        with bar:
+            task = bar.add_task("scan", total=asked.bytes, done=0)
+            async for result in judge_all(items, judge(services).judge, asked.jobs):
+                tally.add(result)
+                out.add(result)
+                if isinstance(result, Unreadable):
+                    errors.print(f"line {result.line}: {result.why}", markup=False, highlight=False, soft_wrap=True)
+                elif result.parts > 1:
+                    errors.print(f"line {result.line}: judged in {result.parts} overlapping parts", highlight=False)
+                bar.update(task, advance=result.size, done=tally.scanned + tally.unread)
+    out.finish(tally)
+    return tally

@@ -1,0 +1,144 @@
+"""Ask orchestrate about many texts at once, keep their order, and cut what is too long for one request."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from llama_mapper.contracts.orchestration import OrchestrateResponse
+from llama_mapper.contracts.wire import MAX_CONTENT_CHARACTERS
+
+from .scan_input import Item, Unreadable
+from .services import NothingAnswers, ServiceRefused, Services
+
+OVERLAP_CHARACTERS = 500
+"""Wider than any entity we know, so that what lies on a cut is whole in one of the two parts."""
+ACTIONS = ("allow", "flag", "redact", "human_review", "block")
+"""Weakest first."""
+ATTEMPTS = 5
+LONGEST_PAUSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFound:
+    """A canonical label in one text, with the highest confidence any part gave."""
+
+    label: str
+    severity: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one text was judged to be. *parts* is above 1 where the text was cut; *size* as in ``Item``."""
+
+    line: int
+    action: str
+    risk_score: float | None
+    risk_level: str
+    coverage: float
+    labels: tuple[LabelFound, ...]
+    parts: int
+    size: int
+    excerpt: str = ""
+
+
+Result = Verdict | Unreadable
+
+
+def cut(text: str, limit: int = MAX_CONTENT_CHARACTERS, overlap: int = OVERLAP_CHARACTERS) -> list[str]:
+    """Return *text* in parts of at most *limit* characters; neighbours share *overlap* characters."""
+    if len(text) <= limit:
+        return [text]
+    step = limit - overlap
+    return [text[start : start + limit] for start in range(0, len(text) - overlap, step)]
+
+
+def merge(item: Item, answers: Sequence[OrchestrateResponse], excerpt_characters: int = 0) -> Verdict:
+    """Combine the answers for the parts of one text: the strictest action, the highest risk, every label."""
+    labels: dict[str, LabelFound] = {}
+    for finding in (finding for answer in answers for finding in answer.findings):
+        known = labels.get(finding.label)
+        if known is None or finding.confidence > known.confidence:
+            labels[finding.label] = LabelFound(finding.label, finding.severity, finding.confidence)
+    risks = [answer.analysis.risk for answer in answers if answer.analysis]
+    worst = max(risks, key=lambda risk: risk.score, default=None)
+    return Verdict(
+        line=item.line,
+        action=max((answer.decision.action for answer in answers), key=ACTIONS.index),
+        risk_score=worst.score if worst else None,
+        risk_level=worst.level if worst else "",
+        coverage=min(answer.coverage.score for answer in answers),
+        labels=tuple(sorted(labels.values(), key=lambda found: (-found.severity, found.label))),
+        parts=len(answers),
+        size=item.size,
+        excerpt=item.text[:excerpt_characters],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Asks orchestrate at *url*; the policy chooses the detectors unless some are named."""
+
+    services: Services
+    url: str
+    detectors: tuple[str, ...] = ()
+    excerpt_characters: int = 0
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def judge(self, item: Item) -> Result:
+        """Judge one text; a refusal is the text's own trouble.
+
+        Raises:
+            NothingAnswers: orchestrate is not there, so no other text can work either.
+        """
+        try:
+            answers = [await self._ask(part) for part in cut(item.text)]
+        except NothingAnswers:
+            raise
+        except ServiceRefused as refusal:
+            return Unreadable(item.line, str(refusal), item.size)
+        except ValidationError:
+            return Unreadable(item.line, "an answer in a shape we do not know", item.size)
+        return merge(item, answers, self.excerpt_characters)
+
+    async def _ask(self, content: str) -> OrchestrateResponse:
+        body: dict[str, object] = {"content": content, "priority": "low"}
+        if self.detectors:
+            body["detector_types"] = self.detectors
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                answer = await self.services.ask("POST", f"{self.url}/api/v1/orchestrate", json=body)
+                return OrchestrateResponse.model_validate_json(answer.content)
+            except ServiceRefused as refusal:
+                if not refusal.passing or attempt >= ATTEMPTS:
+                    raise
+                seconds = refusal.retry_after_seconds or 0.2 * 2**attempt
+            await self.pause(min(seconds, LONGEST_PAUSE_SECONDS))
+
+
+async def judge_all(
+    items: Iterator[Item | Unreadable], judge: Callable[[Item], Awaitable[Result]], jobs: int
+) -> AsyncIterator[Result]:
+    """Yield a result for each of *items* in their order, with at most *jobs* in work."""
+    window: deque[asyncio.Task[Result]] = deque()
+    try:
+        # In a thread: reading from a pipe may wait, and the texts in work must not wait with it.
+        while (item := await asyncio.to_thread(next, items, None)) is not None:
+            window.append(asyncio.create_task(_one(item, judge)))
+            if len(window) >= jobs:
+                yield await window.popleft()
+        while window:
+            yield await window.popleft()
+    finally:
+        for task in window:
+            task.cancel()
+        await asyncio.gather(*window, return_exceptions=True)
+
+
+async def _one(item: Item | Unreadable, judge: Callable[[Item], Awaitable[Result]]) -> Result:
+    return item if isinstance(item, Unreadable) else await judge(item)

@@ -1,0 +1,1 @@
+"""The one-command run for one person on one machine: every part as a child process, and the local broker."""

@@ -1,0 +1,124 @@
+"""The local broker: Knative's delivery semantics for one person's machine. It is not a product and stays small.
+
+Run it with ``python -m llama_mapper.local.broker``; it reads ``eventing/`` as deployed. See docs/eventing.md.
+"""
+
+import contextlib
+import sys
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from pydantic import BaseModel
+from redis.exceptions import RedisError
+
+from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.settings import load as load_settings
+from llama_mapper.contracts.problems import NotFound
+
+from . import dead_letters, store
+from .broker_settings import BrokerSettings
+from .cloud_events import parse
+from .dispatch import Dispatcher
+from .triggers import Trigger, load
+
+VERSION = "0.1.0"
+
+
+class TriggerView(BaseModel):
+    """A Trigger as it is wired here, and how many events it has not settled."""
+
+    namespace: str
+    broker: str
+    name: str
+    filters: tuple[dict[str, Any], ...]
+    subscriber: str
+    dead_letter_sink: str | None
+    retry: int
+    pending: int
+
+
+class TriggerList(BaseModel):
+    triggers: tuple[TriggerView, ...]
+
+
+def create_broker(settings: BrokerSettings) -> FastAPI:
+    """Return the broker's application; its work begins and ends with the application's lifespan.
+
+    Raises:
+        WiringError: a manifest cannot be run as written.
+    """
+    wiring = load(settings.eventing, settings.namespace, settings.address)
+    redis = store.connect(settings.redis_url)
+    # No proxy and no redirect: a subscriber is where the wiring says it is.
+    client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=None))
+    dispatcher = Dispatcher(redis, client, wiring, settings)
+
+    async def readiness() -> dict[str, bool]:
+        try:
+            return {"store": bool(await redis.ping())}
+        except RedisError:
+            return {"store": False}
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with redis, client:
+            await dispatcher.start()
+            yield
+            await dispatcher.stop()
+
+    app = create_app("broker", VERSION, max_bytes=settings.max_bytes, readiness=readiness, log_level=settings.log_level)
+    app.router.lifespan_context = lifespan
+
+    @app.get("/triggers", tags=["operations"])
+    async def triggers() -> TriggerList:
+        views = [_view(trigger, await dispatcher.queues[key].depth()) for key, trigger in dispatcher.triggers.items()]
+        return TriggerList(triggers=tuple(views))
+
+    dead_letters.add_routes(app, dispatcher.letters, dispatcher.queues)
+
+    @app.post("/{namespace}/{broker}", tags=["events"], status_code=202, response_class=Response)
+    async def ingress(namespace: str, broker: str, request: Request) -> None:
+        wired = wiring.get((namespace, broker))
+        if wired is None:
+            raise NotFound("there is no such broker")
+        await dispatcher.publish(wired, parse(request.headers, await request.body()))
+
+    return app
+
+
+def _view(trigger: Trigger, pending: int) -> TriggerView:
+    return TriggerView(
+        namespace=trigger.namespace,
+        broker=trigger.broker,
+        name=trigger.name,
+        filters=tuple(one.model_dump(by_alias=True, exclude_none=True) for one in trigger.filters),
+        subscriber=trigger.subscriber,
+        dead_letter_sink=trigger.dead_letter_sink,
+        retry=trigger.delivery.retry,
+        pending=pending,
+    )
+
+
+def main() -> None:
+    settings = load_settings(BrokerSettings)
+    config = uvicorn.Config(
+        create_broker(settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=5,
+    )
+    # The port comes first: a second broker must end here, before it takes over the first one's unfinished events.
+    listener = config.bind_socket()
+    server = uvicorn.Server(config)
+    server.run(sockets=[listener])
+    sys.exit(0 if server.started else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Events that no delivery could bring home: kept for a week, listed without their data, replayable, deletable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import FastAPI, Path, Query, Response
+from pydantic import BaseModel
+from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
+
+from llama_mapper.chassis.logs import get_logger
+from llama_mapper.contracts.problems import NotFound, Unprocessable
+
+from .cloud_events import Event
+from .delivery import Failed
+from .streams import Entry, Queue, entries_of, pack
+from .triggers import Trigger
+
+log = get_logger(__name__)
+
+LetterId = Annotated[str, Path(pattern=r"^\d{1,20}-\d{1,20}$")]
+MAX_LISTED = 1000
+
+
+class DeadLetter(BaseModel):
+    """One dead letter; ``error_data`` is base64, as the event extension of that name in Knative."""
+
+    id: str
+    at: datetime
+    trigger: str
+    event_id: str
+    event_source: str
+    event_type: str
+    error_code: int
+    error_destination: str
+    error_data: str
+    deliveries: int
+
+
+class DeadLetterList(BaseModel):
+    dead_letters: tuple[DeadLetter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """The oldest go first, by age and by number."""
+
+    days: float
+    count: int
+
+
+class DeadLetters:
+    """The stream of dead letters; its consumer group is who hands them to the sink."""
+
+    def __init__(self, redis: Redis, key: str, retention: Retention) -> None:
+        self._redis = redis
+        self._retention = retention
+        self.queue = Queue(redis, key, group="sink")
+
+    async def open(self) -> None:
+        await self.queue.open()
+        await self._trim()
+
+    async def _trim(self) -> None:
+        oldest = datetime.now(UTC) - timedelta(days=self._retention.days)
+        await self._redis.xtrim(self.queue.key, minid=int(oldest.timestamp() * 1000), approximate=False)
+
+    def add(self, pipe: Pipeline, entry: Entry, trigger: Trigger, failed: Failed) -> None:
+        fields = pack(
+            entry.event,
+            entry.hops,
+            trigger=trigger.key,
+            error_code=str(failed.code),
+            error_destination=trigger.subscriber,
+            error_data=failed.error_data,
+            deliveries=str(failed.deliveries),
+        )
+        pipe.xadd(self.queue.key, fields, maxlen=self._retention.count, approximate=False)
+
+    async def listed(self, limit: int) -> list[DeadLetter]:
+        """Return the newest *limit*, newest first."""
+        await self._trim()
+        found = await self._redis.xrevrange(self.queue.key, count=limit)
+        return [_described(letter) for letter in entries_of(found)]
+
+    async def find(self, letter_id: str) -> Entry:
+        """Return a dead letter.
+
+        Raises:
+            NotFound: no such letter, or no longer.
+        """
+        found = entries_of(await self._redis.xrange(self.queue.key, letter_id, letter_id))
+        if not found:
+            raise NotFound("there is no such dead letter")
+        return found[0]
+
+    async def replay(self, letter_id: str, queues: Mapping[str, Queue]) -> None:
+        """Deliver the event again to the one Trigger that failed, and forget the letter.
+
+        Raises:
+            NotFound: no such letter.
+            Unprocessable: its Trigger is no longer wired.
+        """
+        letter = await self.find(letter_id)
+        queue = queues.get(letter.text("trigger"))
+        if queue is None:
+            raise Unprocessable("the Trigger of this dead letter is no longer wired")
+        async with self._redis.pipeline(transaction=True) as pipe:
+            queue.append(pipe, letter.event, letter.hops)
+            self.queue.finish(pipe, letter.id)
+            await pipe.execute()
+        log.info("dead_letter.replayed", extra={"trigger": letter.text("trigger")})
+
+    async def remove(self, letter_id: str) -> None:
+        """Forget a dead letter.
+
+        Raises:
+            NotFound: no such letter.
+        """
+        letter = await self.find(letter_id)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            self.queue.finish(pipe, letter.id)
+            await pipe.execute()
+        log.info("dead_letter.removed", extra={"trigger": letter.text("trigger")})
+
+
+def for_sink(letter: Entry) -> Event:
+    """Return the event with Knative's three error extensions."""
+    return letter.event.having(
+        knativeerrordest=letter.text("error_destination"),
+        knativeerrorcode=letter.text("error_code"),
+        knativeerrordata=letter.text("error_data"),
+    )
+
+
+def _described(letter: Entry) -> DeadLetter:
+    attributes = letter.event.attributes
+    return DeadLetter(
+        id=letter.id,
+        at=datetime.fromtimestamp(int(letter.id.partition("-")[0]) / 1000, UTC),
+        trigger=letter.text("trigger"),
+        event_id=attributes["id"],
+        event_source=attributes["source"],
+        event_type=attributes["type"],
+        error_code=int(letter.text("error_code")),
+        error_destination=letter.text("error_destination"),
+        error_data=letter.text("error_data"),
+        deliveries=int(letter.text("deliveries")),
+    )
+
+
+def add_routes(app: FastAPI, letters: DeadLetters, queues: Mapping[str, Queue]) -> None:
+    @app.get("/dead-letters", tags=["dead letters"])
+    async def list_dead_letters(limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100) -> DeadLetterList:
+        return DeadLetterList(dead_letters=tuple(await letters.listed(limit)))
+
+    @app.post("/dead-letters/{letter_id}/replay", tags=["dead letters"], status_code=202, response_class=Response)
+    async def replay_dead_letter(letter_id: LetterId) -> None:
+        await letters.replay(letter_id, queues)
+
+    @app.delete("/dead-letters/{letter_id}", tags=["dead letters"], status_code=204)
+    async def remove_dead_letter(letter_id: LetterId) -> None:
+        await letters.remove(letter_id)
