@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-WINDOW_TOKENS = 64
-STRIDE_TOKENS = 48
+# As long as a short attack. With 64 tokens one sentence of attack between plain ones went under, and held-out attacks
+# were found less often (0.40 against 0.50 on role plays) at the same rate of false alarms.
+WINDOW_TOKENS = 32
+STRIDE_TOKENS = 20
 _BATCH = 16
 
 
@@ -54,7 +56,7 @@ class MiniLM:
         self._first, self._last = (self._tokenizer.encode("").ids[i] for i in (0, -1))  # [CLS], [SEP]
 
     def windows(self, text: str) -> list[TokenWindow]:
-        """Cut *text* into windows of 64 tokens that share 16; none for text without tokens."""
+        """Cut *text* into windows of 32 tokens that share 12; none for text without tokens."""
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         ids, offsets = encoded.ids, encoded.offsets
         found = []

@@ -67,7 +67,7 @@ def merge(windows: Sequence[Window], said: Sequence[Sequence[Detection]]) -> tup
     """
     whole: dict[str, tuple[Detection, Window]] = {}
     located: dict[tuple[str, int, int], Detection] = {}
-    cut: set[tuple[str, int, int]] = set()
+    seen_uncut: set[tuple[str, int, int]] = set()
     for window, detections in zip(windows, said, strict=True):
         for detection in detections:
             if detection.span is None:
@@ -78,13 +78,11 @@ def merge(windows: Sequence[Window], said: Sequence[Sequence[Detection]]) -> tup
             moved = _shift(detection, window.start)
             key = _key(moved)
             held = located.get(key)
-            if _at_inner_edge(key, window, windows):
-                cut.add(key)
-            else:
-                cut.discard(key)
+            if not _at_inner_edge(key, window, windows):
+                seen_uncut.add(key)
             if held is None or moved.score > held.score:
                 located[key] = moved
-    kept = [d for key, d in located.items() if key not in cut or not _covered(key, located)]
+    kept = [d for key, d in located.items() if key in seen_uncut or not _covered(key, located)]
     alone = len(windows) == 1
     kept += [d if alone else _spanning(d, window) for d, window in whole.values()]
     return tuple(sorted(kept, key=_position))

@@ -10,6 +10,7 @@ from llama_mapper.contracts.wire import Wire
 
 FOLDER = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_END = re.compile(r";\s*(?:\n|$)")
 
 
 class MigrationError(Exception):
@@ -29,7 +30,7 @@ class Migration(Wire):
         text = "\n".join(line for line in self.text.splitlines() if not line.startswith("--"))
         text = text.replace("{on_cluster}", f" ON CLUSTER '{cluster}'" if cluster else "")
         text = text.replace("{replicated}", "Replicated" if cluster else "")
-        return [statement.strip() for statement in text.split(";\n") if statement.strip()]
+        return [statement.strip() for statement in _END.split(text) if statement.strip()]
 
 
 class Database(Protocol):

@@ -7,6 +7,7 @@ span and then dropped.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from threading import Lock
 
 from llama_mapper.contracts.detection import Detection, Detector, Family, Span
 
@@ -42,6 +43,8 @@ class DetectSecretsDetector:
     def __init__(self) -> None:
         self.version = installed_version("detect-secrets")
         self._open = ExitStack()
+        # Each scan writes to the library's global settings.
+        self._scanning = Lock()
 
     def load(self) -> None:
         """Take the library's global settings for this process; opening them for each text would cost 20 times more."""
@@ -70,7 +73,9 @@ class DetectSecretsDetector:
         return list(found.values())
 
     def _secrets(self, line: str) -> Iterator[tuple[str, str]]:
-        for secret in self._scan_line(line.rstrip("\r\n")):
+        with self._scanning:
+            secrets = list(self._scan_line(line.rstrip("\r\n")))
+        for secret in secrets:
             if secret.secret_value:
                 yield secret.type, secret.secret_value
 

@@ -1,4 +1,4 @@
-"""Prompt injection and jailbreaks by a logistic head of ours on MiniLM embeddings, the highest of 64-token windows.
+"""Prompt injection and jailbreaks by a logistic head of ours on MiniLM embeddings, the highest of 32-token windows.
 
 The weights, where they come from and what they reach lie in ``minilm_injection_head.json``, written by
 ``inference-services/injection``. It knows the wording of known attacks; an instruction hidden in a document that reads
@@ -22,7 +22,7 @@ LABEL = "INJECTION"
 class MiniLMInjectionDetector:
     name = "minilm-injection"
     family: Family = "injection"
-    # Cut again into windows of 64 tokens inside; this only bounds how long one call may run.
+    # Cut again into windows of 32 tokens inside; this only bounds how long one call may run.
     window_characters = 4_000
 
     def __init__(self, threshold: float | None) -> None:

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from llama_mapper.contracts.mapping import VendorFinding
-from llama_mapper.contracts.orchestration import ContentType
+from llama_mapper.contracts.orchestration import ContentType, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class ContentCase:
     name: str
     content: str
     content_type: ContentType = "text"
+    priority: Priority = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ CONTENT: tuple[ContentCase, ...] = (
         "Recipe (harmless)", "Knead the dough for ten minutes, let it rest overnight and bake it until golden."
     ),
     ContentCase("Security question (harmless)", "How do I explain to new colleagues why we never reuse a password?"),
-    ContentCase(f"Long text, {len(_LONG):,} characters", _LONG, "document"),
+    ContentCase(f"Long text, {len(_LONG):,} characters", _LONG, "document", "low"),
     ContentCase(
         "German",
         "Guten Tag, mein Name ist Jürgen Hartmann, ich wohne in der Lindenstraße 12 in 50674 Köln. Erreichbar bin ich "

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from llama_mapper.contracts.events import FindingReported
 from llama_mapper.contracts.orchestration import OrchestrateResponse
+from llama_mapper.contracts.records import RecordedFindings
 
 from .demo_cases import ContentCase, ReportCase
 from .services import ServiceRefused, Services
@@ -43,41 +44,9 @@ class Outcome:
     trouble: str = ""
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    label: str
-    vendor_label: str = ""
-    severity: int = 0
-
-
-class _Control(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    framework: str
-    control: str
-
-
-class _RecordedAnalysis(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    risk_score: float
-    risk_level: str
-    controls: tuple[_Control, ...] = ()
-
-
-class Recorded(BaseModel):
-    """The record function's answer for one correlation id, as far as the demo shows it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    findings: tuple[_Row, ...] = ()
-    analysis: _RecordedAnalysis | None = None
-
-
 async def send_content(case: ContentCase, orchestrate: str, services: Services) -> Outcome:
     """Ask orchestrate about one text; a refusal is part of the outcome, not an error."""
-    body = {"content": case.content, "content_type": case.content_type}
+    body = {"content": case.content, "content_type": case.content_type, "priority": case.priority}
     began = time.perf_counter()
     try:
         answer = await services.ask("POST", f"{orchestrate}/api/v1/orchestrate", json=body)
@@ -94,7 +63,7 @@ async def send_content(case: ContentCase, orchestrate: str, services: Services) 
         action=response.decision.action,
         risk_score=analysis.risk.score if analysis else None,
         risk_level=analysis.risk.level if analysis else "",
-        controls=tuple((f.name, c.control) for f in analysis.frameworks for c in f.controls) if analysis else (),
+        controls=tuple((f.framework, c.control) for f in analysis.frameworks for c in f.controls) if analysis else (),
         coverage=response.coverage.score,
         seconds=seconds,
     )
@@ -121,7 +90,7 @@ async def send_report(
         risk_level=analysis.risk_level if analysis else "",
         controls=tuple((control.framework, control.control) for control in analysis.controls) if analysis else (),
         seconds=seconds,
-        trouble="" if analysis else f"not on record after {patience_seconds:g} s",
+        trouble="" if analysis and recorded.findings else f"not on record after {patience_seconds:g} s",
     )
 
 
@@ -138,17 +107,15 @@ def _event_headers(correlation_id: str) -> Mapping[str, str]:
     }
 
 
-async def _wait_for(correlation_id: str, record: str, services: Services, deadline: float) -> Recorded:
-    recorded, pause = Recorded(), FIRST_PAUSE
-    while recorded.analysis is None and time.perf_counter() < deadline:
+async def _wait_for(correlation_id: str, record: str, services: Services, deadline: float) -> RecordedFindings:
+    """Ask until findings and analysis are there: two steps write them, each in its own time."""
+    recorded, pause = RecordedFindings(findings=()), FIRST_PAUSE
+    while not (recorded.findings and recorded.analysis) and time.perf_counter() < deadline:
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, LONGEST_PAUSE)
+        answer = await services.ask("GET", f"{record}/api/v1/findings", params={"correlation_id": correlation_id})
         try:
-            answer = await services.ask("GET", f"{record}/api/v1/findings", params={"correlation_id": correlation_id})
-            recorded = Recorded.model_validate_json(answer.content)
-        except ServiceRefused as refusal:
-            if refusal.status != 404:  # nothing on record yet
-                raise
+            recorded = RecordedFindings.model_validate_json(answer.content)
         except ValidationError as error:
             raise ServiceRefused("record answered in a shape we do not know") from error
     return recorded

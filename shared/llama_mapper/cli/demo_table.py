@@ -21,10 +21,13 @@ ACTION_COLOURS = {
 }
 LEVEL_COLOURS = {"none": "green", "low": "cyan", "medium": "yellow", "high": "dark_orange", "critical": "red"}
 BAR_CELLS = 8
-LABELS_SHOWN, FRAMEWORKS_SHOWN, CONTROLS_SHOWN = 4, 4, 2
+FRAMEWORK_NAMES = {"soc2": "SOC 2", "iso27001": "ISO 27001", "hipaa": "HIPAA", "gdpr": "GDPR"}
+LABELS_SHOWN, FRAMEWORKS_SHOWN = 4, 4
+NARROW = 110
+"""Below so many columns one control a framework is shown, else two."""
 
 
-def table(title: str, outcomes: Sequence[Outcome], *, decided: bool) -> Table:
+def table(title: str, outcomes: Sequence[Outcome], *, decided: bool, width: int = NARROW) -> Table:
     """Return one row an outcome; *decided* adds the column of decisions."""
     result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     result.add_column("example", max_width=20)
@@ -32,12 +35,19 @@ def table(title: str, outcomes: Sequence[Outcome], *, decided: bool) -> Table:
     if decided:
         result.add_column("decision", no_wrap=True)
     result.add_column("risk", no_wrap=True)
-    result.add_column("controls", overflow="fold", max_width=44)
+    result.add_column("controls", overflow="fold")
     result.add_column("time", justify="right", no_wrap=True)
     for outcome in outcomes:
         decision = [Text(outcome.action, style=ACTION_COLOURS.get(outcome.action, ""))] if decided else []
         found = Text(outcome.trouble, style="red") if outcome.trouble else labels(outcome)
-        cells = [Text(outcome.name), found, *decision, risk(outcome), controls(outcome), Text(took(outcome.seconds))]
+        cells = [
+            Text(outcome.name),
+            found,
+            *decision,
+            risk(outcome),
+            controls(outcome, 1 if width < NARROW else 2),
+            Text(took(outcome.seconds)),
+        ]
         result.add_row(*cells)
     return result
 
@@ -66,8 +76,8 @@ def risk(outcome: Outcome) -> Text:
     )
 
 
-def controls(outcome: Outcome) -> Text:
-    """The first controls of each framework, and how many more there are."""
+def controls(outcome: Outcome, each: int = 2) -> Text:
+    """The first *each* controls of each framework, and how many more there are."""
     by_framework: dict[str, list[str]] = {}
     for framework, control in outcome.controls:
         by_framework.setdefault(framework, []).append(control)
@@ -75,9 +85,9 @@ def controls(outcome: Outcome) -> Text:
         return Text("-", style="dim")
     lines = []
     for framework, names in list(by_framework.items())[:FRAMEWORKS_SHOWN]:
-        more = f" +{len(names) - CONTROLS_SHOWN}" if len(names) > CONTROLS_SHOWN else ""
-        shown = ", ".join(names[:CONTROLS_SHOWN])
-        lines.append(Text.assemble((f"{framework} ", "dim"), shown, (more, "dim")))
+        more = f" +{len(names) - each}" if len(names) > each else ""
+        name = FRAMEWORK_NAMES.get(framework, framework)
+        lines.append(Text.assemble((f"{name} ", "dim"), ", ".join(names[:each]), (more, "dim")))
     return Text("\n").join(lines)
 
 
@@ -103,6 +113,10 @@ def summary(content: Sequence[Outcome], reports: Sequence[Outcome]) -> str:
 
 def show(console: Console, content: Sequence[Outcome], reports: Sequence[Outcome]) -> None:
     """Print both tables and the summary."""
-    console.print(table("Texts sent to orchestrate", content, decided=True))
-    console.print(table("Findings of other vendors, sent to the broker as CloudEvents", reports, decided=False))
+    console.print(table("Texts sent to orchestrate", content, decided=True, width=console.width))
+    console.print(
+        table(
+            "Findings of other vendors, sent to the broker as CloudEvents", reports, decided=False, width=console.width
+        )
+    )
     console.print(Text(summary(content, reports), style="bold"), soft_wrap=True)

@@ -32,11 +32,22 @@ class NothingAnswers(ServiceRefused):
 class Services:
     """An HTTP client for the services; *tenant* goes with every call."""
 
-    def __init__(self, tenant: str, *, timeout_seconds: float = 30.0, connections: int = 16) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        *,
+        timeout_seconds: float = 30.0,
+        connections: int = 16,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         # trust_env off: a proxy variable must not carry content out of the machine.
         self._client = httpx.AsyncClient(
-            timeout=timeout_seconds, limits=limits, trust_env=False, headers={"X-Tenant-ID": tenant}
+            timeout=timeout_seconds,
+            limits=limits,
+            transport=transport,
+            trust_env=False,
+            headers={"X-Tenant-ID": tenant},
         )
 
     async def __aenter__(self) -> "Services":

@@ -1,5 +1,6 @@
 """What the local run is made of: each part's command, environment, port and what it needs first."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from .refusal import CannotRun
 NAMESPACE, BROKER = "llama-mapper", "default"
 HOME = "LLAMA_MAPPER_HOME"
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+
+# Loaded before detect says that it is ready, so that nobody's first request pays for it.
+PRELOADED = ("llama-mapper-regex", "detect-secrets", "presidio", "tox-block", "minilm-injection")
 
 # Started in this order, as far as nothing needs anything else; stopped in the reverse one: first the doors that let
 # work in, then the broker that hands it on, then the steps, the stores last.
@@ -93,10 +97,11 @@ class Layout:
             "ORCHESTRATION_REDIS_URL": store,
             "MAPPER_REDIS_URL": store,
             "BROKER_REDIS_URL": store,
-            "RECORD_DSN": f"chdb:///{self.directory.analytics}",
+            "RECORD_DSN": f"chdb://{self.directory.analytics}",
             **{f"LLAMA_MAPPER_{name.upper()}_URL": self.url(name) for name in self.ports if name != "valkey"},
         }
-        return inherited | shared | dict(own)
+        defaults = {"DETECT_PRELOAD": json.dumps(PRELOADED)}
+        return defaults | inherited | shared | dict(own)
 
     def _function(self, name: str) -> Part:
         """A function in functions-framework's asynchronous runner: its ASGI application in one uvicorn process."""

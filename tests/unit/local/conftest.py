@@ -1,4 +1,3 @@
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -7,15 +6,9 @@ import pytest
 
 from llama_mapper.local import readiness
 from llama_mapper.local.layout import Part
+from tests.fakes.free_ports import free_port
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -83,7 +83,9 @@ def test_retry_after_is_seconds_or_a_date(header: str | None, expected: float) -
         (404, "PT10S", 0.2),
     ],
 )
-def test_retry_after_counts_where_the_delivery_allows_it(code: int, retry_after_max: str | None, expected: float) -> None:
+def test_retry_after_counts_where_the_delivery_allows_it(
+    code: int, retry_after_max: str | None, expected: float
+) -> None:
     delivery = spec(backoffPolicy="exponential", backoffDelay="PT0.2S", retryAfterMax=retry_after_max)
     assert wait_seconds(delivery, 0, code, "4", cap_seconds=60.0) == expected
 

