@@ -39,7 +39,7 @@ check: setup  ## ruff, mypy strict, import rules
 	PYTHONPATH=$(PYTHONPATH_ROOMS) $(BIN)/lint-imports
 
 schemas: setup  ## write eventing/schemas from the contracts
-	$(BIN)/llama-mapper schemas
+	$(BIN)/llama-mapper schemas write
 
 lock: setup  ## resolve every room's requirements into constraints.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --universal --output-file constraints.txt pyproject.toml functions/*/requirements.txt inference-services/*/requirements.txt shared/llama_mapper/local/requirements.txt tests/requirements.txt

@@ -1,12 +1,15 @@
 """Read frameworks/*.yaml and find the controls a canonical label touches."""
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import StringConstraints, ValidationError, model_validator
 
 from llama_mapper.contracts.analysis import CanonicalFinding, ControlMatch, FrameworkResult, NoControl, Rationale
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyFrameworkId, CanonicalLabel
@@ -20,8 +23,12 @@ class FrameworkError(ValueError):
     """A framework file breaks the format; the message names file and place."""
 
 
+ControlId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .()/:§-]{0,39}$")]
+"""As narrow as in AnalysisCompleted, so that no file makes an event that cannot be sent."""
+
+
 class Control(Wire):
-    id: str = Field(max_length=40)
+    id: ControlId
     title: Prose
     summary: Prose
     reference: Prose
@@ -30,7 +37,7 @@ class Control(Wire):
 class Touch(Wire):
     """That a label touches a control, and why."""
 
-    id: str = Field(max_length=40)
+    id: ControlId
     rationale: Prose
 
 
@@ -60,12 +67,15 @@ class Framework(Wire):
     controls: tuple[Control, ...]
     mappings: tuple[Entry, ...]
 
+    @cached_property
+    def _by_label(self) -> Mapping[str, Entry]:
+        return {entry.label: entry for entry in self.mappings}
+
     def entry(self, label: str) -> Entry | None:
         """The entry of *label* or of its nearest ancestor that has one."""
-        by_label = {entry.label: entry for entry in self.mappings}
         parts = label.split(".")
         for depth in range(len(parts), 0, -1):
-            if found := by_label.get(CanonicalLabel(".".join(parts[:depth]))):
+            if found := self._by_label.get(".".join(parts[:depth])):
                 return found
         return None
 
@@ -98,33 +108,55 @@ def read(path: Path) -> Framework:
     """Read one file.
 
     Raises:
-        FrameworkError: not YAML, a field missing, a control mapped that is not declared, or a label twice.
+        FrameworkError: unreadable, not YAML, a field missing or wrong, another file's name, a control mapped that is
+            not declared or declared that is not mapped, a control or a label twice.
     """
     try:
         framework = Framework.model_validate(yaml.load(path.read_text("utf-8"), Loader=_FAST))  # noqa: S506 - safe
-    except (yaml.YAMLError, ValidationError) as error:
-        raise FrameworkError(f"{path.name}: {error}") from error
-    declared = {control.id for control in framework.controls}
-    used = {touch.id for entry in framework.mappings for touch in entry.controls}
-    labels = [entry.label for entry in framework.mappings]
-    twice = {label for label in labels if labels.count(label) > 1}
-    if used != declared or twice:
-        raise FrameworkError(
-            f"{path.name}: used and declared controls differ: {sorted(used ^ declared)}; twice: {twice}"
-        )
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FrameworkError(f"{path.name}: cannot be read ({type(error).__name__})") from error
+    except ValidationError as error:
+        faults = [f"{'.'.join(str(p) for p in e['loc']) or '(file)'}: {e['msg']}" for e in error.errors()]
+        raise FrameworkError("\n".join(f"{path.name}: {fault}" for fault in faults)) from None
+    if faults := list(_faults(framework, path)):
+        raise FrameworkError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return framework
 
 
+def _faults(framework: Framework, path: Path) -> Iterator[str]:
+    if framework.framework != path.stem:
+        yield f"calls itself {framework.framework}"
+    declared = [control.id for control in framework.controls]
+    used = {touch.id for entry in framework.mappings for touch in entry.controls}
+    yield from (f"{control} is used, not declared" for control in sorted(used - set(declared)))
+    yield from (f"{control} is declared, not used" for control in sorted(set(declared) - used))
+    yield from (f"{control} is declared twice" for control, times in Counter(declared).items() if times > 1)
+    labels = Counter(entry.label for entry in framework.mappings)
+    yield from (f"{label} has two entries" for label, times in labels.items() if times > 1)
+    for entry in framework.mappings:
+        touched = Counter(touch.id for touch in entry.controls)
+        yield from (f"{entry.label} touches {control} twice" for control, times in touched.items() if times > 1)
+
+
 class Frameworks:
-    """All frameworks of a folder; *version* changes when any of them does."""
+    """All frameworks of a folder; *version* is the newest of theirs and a digest that changes when any of them does."""
 
     def __init__(self, frameworks: Iterable[Framework]) -> None:
         self.all = tuple(sorted(frameworks, key=lambda f: f.framework))
-        self.version = max(f.version for f in self.all)
+        digest = hashlib.sha256("\n".join(f.model_dump_json() for f in self.all).encode())
+        self.version = f"{max(f.version for f in self.all)}+{digest.hexdigest()[:8]}"
 
     @classmethod
     def load(cls, folder: Path) -> "Frameworks":
-        return cls(read(path) for path in sorted(folder.glob("*.yaml")))
+        """Read every ``*.yaml`` of *folder*.
+
+        Raises:
+            FrameworkError: the first file that breaks the format, or a folder without any.
+        """
+        paths = sorted(folder.glob("*.yaml"))
+        if not paths:
+            raise FrameworkError(f"{folder}: no frameworks here")
+        return cls(read(path) for path in paths)
 
     def named(self, names: Sequence[str] | None) -> tuple[Framework, ...]:
         """The frameworks called *names*, or all.

@@ -40,7 +40,7 @@ def score_risk(findings: Sequence[CanonicalFinding], frameworks: Iterable[Framew
     touched = [_heaviest(result, weights) for result in frameworks]
     pillars = {label.split(".", 1)[0] for label, weight in weights.items() if weight > 0}
     parts = {
-        "severity": 1 - prod(1 - weight for weight in weights.values()),
+        "severity": 1 - prod(1 - weight for weight in sorted(weights.values())),
         "regulatory": sum(touched) / len(touched) if touched else 0.0,
         "breadth": min(1.0, max(0, len(pillars) - 1) / 3),
         "unjudged": 1 - coverage,

@@ -1,6 +1,8 @@
 """Risk and controls of canonical findings: pure functions of the findings and the framework data."""
 
-from llama_mapper.contracts.analysis import Analysis, AnalyzeRequest, ComplianceResponse, Risk
+from collections.abc import Sequence
+
+from llama_mapper.contracts.analysis import Analysis, AnalyzeRequest, CanonicalFinding, ComplianceResponse, Risk
 from llama_mapper.contracts.events import AnalysisCompleted, ControlTouched, FindingsMapped
 
 from .frameworks import Frameworks
@@ -13,9 +15,18 @@ def analyze(request: AnalyzeRequest, frameworks: Frameworks) -> Analysis:
     Raises:
         InvalidRequest: a framework is named that is not known.
     """
-    results = frameworks.results(request.findings, request.frameworks)
+    return _judge(request.findings, request.coverage, frameworks, request.frameworks)
+
+
+def _judge(
+    findings: Sequence[CanonicalFinding],
+    coverage: float | None,
+    frameworks: Frameworks,
+    names: Sequence[str] | None = None,
+) -> Analysis:
+    results = frameworks.results(findings, names)
     return Analysis(
-        risk=score_risk(request.findings, results, 1.0 if request.coverage is None else request.coverage),
+        risk=score_risk(findings, results, 1.0 if coverage is None else coverage),
         frameworks=results,
         frameworks_version=frameworks.version,
         controls_total=sum(len(result.controls) for result in results),
@@ -35,7 +46,7 @@ def compliance_of(request: AnalyzeRequest, frameworks: Frameworks) -> Compliance
 def completed(event: FindingsMapped, frameworks: Frameworks) -> AnalysisCompleted:
     """Answer the event of mapped findings: numbers and ids, no prose."""
     coverage = event.coverage.score if event.coverage else None
-    analysis = analyze(AnalyzeRequest(findings=event.findings, coverage=coverage), frameworks)
+    analysis = _judge(event.findings, coverage, frameworks)  # an event may hold more than one request may ask for
     return AnalysisCompleted(
         request_id=event.request_id,
         risk_score=analysis.risk.score,

@@ -19,7 +19,7 @@ runtime.warm()
 
 async def readiness() -> dict[str, bool]:
     """Ready once everything that is loaded at start is there."""
-    loaded = {info.id: info.loaded for info in runtime.list().detectors}
+    loaded: dict[str, bool] = {info.id: info.loaded for info in runtime.list().detectors}
     return {name: loaded[name] for name in settings.preload if name in loaded}
 
 

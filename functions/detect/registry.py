@@ -9,6 +9,10 @@ from llama_mapper.contracts.detection import Detector, DetectorInfo, DetectorLis
 MAX_OVERRUNNING = 2
 """Calls of one detector that may still run after their deadline before it is set aside; keeps the pool for others."""
 
+# Loading is mostly importing, and numpy refuses to be imported from two threads at once ("cannot load module more than
+# once per process"); one after the other is no slower, since imports hold the interpreter's lock.
+_IMPORTING = Lock()
+
 
 @dataclass(slots=True)
 class Slot:
@@ -31,7 +35,12 @@ class Slot:
             return False
         try:
             if not self.loaded:
-                self.detector.load()
+                if not _IMPORTING.acquire(timeout=max(0.0, wait_seconds)):
+                    return False
+                try:
+                    self.detector.load()
+                finally:
+                    _IMPORTING.release()
                 self.loaded = True
         finally:
             self._loading.release()

@@ -32,7 +32,8 @@ class Settings(ServiceSettings):
     language_threshold: float = Field(default=0.8, ge=0, le=1)
     presidio_threshold: float = Field(default=0.35, ge=0, le=1)
     toxicity_threshold: float = Field(default=0.5, ge=0, le=1)
-    jailguard_threshold: float = Field(default=0.5, ge=0, le=1)
+    jailguard_threshold: float = Field(default=0.85, ge=0, le=1)
+    """The vendor's 0.5 flagged 12 % of benign held-out texts, this one 5 %."""
     injection_threshold: float | None = Field(default=None, ge=0, le=1)
     """Unset: the threshold chosen in training, kept with the weights."""
 

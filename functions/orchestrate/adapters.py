@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Sequence
+from contextvars import Context
 from typing import Any, cast
 
 import httpx
@@ -29,7 +30,11 @@ log = get_logger(__name__)
 
 SOURCE = "/functions/orchestrate"
 KNOWN_FOR_SECONDS = 30.0
+ASK_AGAIN_SECONDS = 5.0
+WORDS_AT_ONCE = 50
+"""The mapper takes 64 KB a request; a finding without its span is at most about one."""
 OUTBOX = "orchestrate:outbox"
+UNREADABLE = "orchestrate:outbox:unreadable"
 
 
 class DetectService:
@@ -41,7 +46,11 @@ class DetectService:
         self._known_until = 0.0
 
     async def known(self) -> tuple[DetectorInfo, ...]:
-        """The detectors detect offers, asked every 30 s; an old list is better than none."""
+        """The detectors detect offers, asked every 30 s; an old list is better than none.
+
+        Raises:
+            Unavailable: detect has never answered.
+        """
         if time.monotonic() >= self._known_until:
             try:
                 answer = await self._client.get(self._url, timeout=1.0)
@@ -50,6 +59,8 @@ class DetectService:
             except (httpx.HTTPError, ValueError) as error:
                 if not self._known:
                     raise Unavailable("detect does not answer", retry_after_seconds=1) from error
+                # Every request waiting a second for a detect that hangs would eat all their deadlines.
+                self._known_until = time.monotonic() + ASK_AGAIN_SECONDS
         return self._known
 
     async def detect(
@@ -68,16 +79,26 @@ class MapperService:
         self._service = ServiceClient("mapper", settings.mapper_url, client, breakers)
 
     async def map(self, findings: Sequence[VendorFinding], seconds: float, tenant_id: TenantId) -> Sequence[Mapping]:
-        items = tuple(MapRequest(**f.model_dump()) for f in findings)
+        """Map *findings* in their order, some at a time.
+
+        Raises:
+            Problem: the mapper did not answer all of them.
+        """
+        items = [MapRequest(**f.model_dump()) for f in findings]
+        parts = [items[i : i + WORDS_AT_ONCE] for i in range(0, len(items), WORDS_AT_ONCE)]
+        answers = await asyncio.gather(*(self._map(part, seconds, tenant_id) for part in parts))
+        return [mapping for answer in answers for mapping in answer]
+
+    async def _map(self, items: Sequence[MapRequest], seconds: float, tenant_id: TenantId) -> Sequence[Mapping]:
         answer = await self._service.post(
             "/api/v1/map/batch",
-            MapBatchRequest(items=items),
+            MapBatchRequest(items=tuple(items)),
             MapBatchResponse,
             timeout_seconds=seconds,
             tenant_id=tenant_id,
         )
         mappings = [item.mapping for item in answer.results if item.mapping]
-        if len(mappings) != len(findings):
+        if len(mappings) != len(items):
             raise DetectorCommunicationFailed("mapper did not answer every finding")
         return mappings
 
@@ -89,7 +110,8 @@ class AnalyzeService:
     async def analyze(
         self, findings: Sequence[CanonicalFinding], coverage: float, seconds: float, tenant_id: TenantId
     ) -> Analysis:
-        request = AnalyzeRequest(findings=tuple(findings), coverage=coverage)
+        bare = tuple(finding.model_copy(update={"spans": ()}) for finding in findings)  # places do not matter there
+        request = AnalyzeRequest(findings=bare, coverage=coverage)
         return await self._service.post(
             "/api/v1/analyze", request, Analysis, timeout_seconds=seconds, tenant_id=tenant_id
         )
@@ -106,8 +128,9 @@ class Hasher:
 class Outbox:
     """Tells the broker; while the broker is away, keeps events in Redis and sends them when it is back."""
 
-    def __init__(self, sink: Sink, redis_url: str | None) -> None:
+    def __init__(self, sink: Sink, redis_url: str | None, retry_seconds: float = 2.0) -> None:
         self._sink = sink
+        self._retry_seconds = retry_seconds
         self._redis = (
             redis.asyncio.Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
             if redis_url
@@ -138,7 +161,16 @@ class Outbox:
     def start(self) -> None:
         """Send what an earlier run left behind, and go on until the outbox is empty."""
         if self._redis is not None and (self._draining is None or self._draining.done()):
-            self._draining = asyncio.get_running_loop().create_task(self._drain())
+            # An empty context: kept events must not take over the ids of the request that happens to be at hand.
+            self._draining = asyncio.get_running_loop().create_task(self._drain(), context=Context())
+
+    async def aclose(self) -> None:
+        """Stop sending; what is kept stays kept."""
+        if self._draining is not None:
+            self._draining.cancel()
+            await asyncio.gather(self._draining, return_exceptions=True)
+        if self._redis is not None:
+            await self._redis.aclose()
 
     async def _drain(self) -> None:
         assert self._redis is not None
@@ -147,18 +179,29 @@ class Outbox:
                 kept: Any = await cast(Awaitable[Any], self._redis.lindex(OUTBOX, 0))
                 if kept is None:
                     return
-                tenant_id, correlation_id, data = json.loads(kept)
-                event = FindingsMapped.model_validate(data)
-                await self._sink.send(
-                    Outgoing(
-                        data=event,
-                        tenant_id=TenantId(tenant_id),
-                        source=SOURCE,
-                        id=EventId(event.request_id),
-                        correlation_id=CorrelationId(correlation_id),
-                    )
-                )
+                if (outgoing := _outgoing(kept)) is None:
+                    metrics.FALLBACKS.labels("outbox.unreadable").inc()
+                    log.error("outbox.unreadable", extra={"store": "outbox"})
+                    await cast(Awaitable[Any], self._redis.rpush(UNREADABLE, kept))
+                else:
+                    await self._sink.send(outgoing)
                 await cast(Awaitable[Any], self._redis.lrem(OUTBOX, 1, kept))
             except (Unavailable, RedisError):
                 log.info("outbox.waiting", extra={"store": "broker"})
-                await asyncio.sleep(2.0)
+                await asyncio.sleep(self._retry_seconds)
+
+
+def _outgoing(kept: bytes) -> Outgoing | None:
+    """Read a kept event; None where this version cannot, as one such entry must not hold up all behind it."""
+    try:
+        tenant_id, correlation_id, data = json.loads(kept)
+        event = FindingsMapped.model_validate(data)
+    except (ValueError, TypeError):
+        return None
+    return Outgoing(
+        data=event,
+        tenant_id=TenantId(tenant_id),
+        source=SOURCE,
+        id=EventId(event.request_id),
+        correlation_id=CorrelationId(correlation_id),
+    )

@@ -8,6 +8,7 @@ from llama_mapper.contracts.mapping import Refused
 from llama_mapper.contracts.orchestration import BatchItem, BatchRequest, BatchResponse, OrchestrateRequest
 from llama_mapper.contracts.problems import FieldError, InvalidRequest, Problem
 
+from .accounting import count
 from .service import COVERAGE_FLOOR, Orchestrator
 
 
@@ -30,6 +31,7 @@ async def judge_batch(
             except Problem as problem:
                 document = problem.document(correlation.current())
                 return BatchItem(index=index, status=problem.status, problem=document)
+        count(answer)
         status = 200 if answer.coverage.score >= COVERAGE_FLOOR else 206
         return BatchItem(index=index, status=status, response=answer)
 

@@ -15,19 +15,21 @@ def cover(
 ) -> Coverage:
     """Return the coverage of *required* by the detectors that *answered*; nothing required is full coverage.
 
-    REQUIRED_SET counts detectors; WEIGHTED counts their *weights* (1 unless named); TAXONOMY counts the taxonomy
-    *pillars* that the required detectors can judge and an answering one did.
+    REQUIRED_SET counts detectors; WEIGHTED counts their *weights* (1 unless named, never negative); TAXONOMY counts
+    the taxonomy *pillars* that the required detectors can judge and an answering one did; a detector without pillars
+    is one of its own, so that nothing required can be missing unseen.
     """
     missing = tuple(detector for detector in required if detector not in answered)
     if not required:
         score = 1.0
-    elif method == "TAXONOMY" and pillars:
-        wanted = {pillar for detector in required for pillar in pillars.get(detector, ())}
-        judged = {pillar for detector in required if detector in answered for pillar in pillars.get(detector, ())}
-        score = len(judged) / len(wanted) if wanted else 1.0
-    elif method == "WEIGHTED" and weights:
-        total = sum(weights.get(detector, 1.0) for detector in required)
-        score = sum(weights.get(d, 1.0) for d in required if d in answered) / total
+    elif method == "TAXONOMY":
+        judges = {detector: set((pillars or {}).get(detector) or {detector}) for detector in required}
+        judged = set().union(*(judges[detector] for detector in required if detector in answered))
+        score = len(judged) / len(set().union(*judges.values()))
+    elif method == "WEIGHTED":
+        counts = {detector: max(0.0, (weights or {}).get(detector, 1.0)) for detector in required}
+        total = sum(counts.values())
+        score = sum(counts[d] for d in counts if d in answered) / total if total else 1.0
     else:
         score = (len(required) - len(missing)) / len(required)
     return Coverage(method=method, score=round(score, 4), required=tuple(required), missing=missing)

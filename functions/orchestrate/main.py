@@ -17,6 +17,7 @@ from llama_mapper.contracts.detection import DetectorList
 from llama_mapper.contracts.identifiers import AnyTenantId
 from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, OrchestrateRequest, OrchestrateResponse
 
+from .accounting import count
 from .adapters import Outbox
 from .batch import judge_batch
 from .service import COVERAGE_FLOOR
@@ -24,7 +25,7 @@ from .settings import Settings
 from .wiring import DetectorHealth, detector_health, wire
 
 settings = load(Settings)
-client = httpx.AsyncClient()
+client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content
 outbox = Outbox(Sink(settings.sink_url, client), settings.redis_url.get_secret_value() if settings.redis_url else None)
 orchestrator = wire(settings, client, AsyncCircuitBreakerFactory(), outbox)
 Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
@@ -46,6 +47,7 @@ slots = asyncio.Semaphore(settings.batch_concurrency)
 async def orchestrate(request: OrchestrateRequest, tenant: Tenant, response: Response) -> OrchestrateResponse:
     """Judge one content: findings, decision, risk and controls; 206 where coverage is below 0.8."""
     answer = await orchestrator.judge(request, tenant, correlation.current())
+    count(answer)
     response.status_code = 200 if answer.coverage.score >= COVERAGE_FLOOR else 206
     return answer
 

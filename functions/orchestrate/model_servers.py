@@ -1,5 +1,6 @@
 """Detectors that KServe serves: content goes to a classifier's V1 predict endpoint, labels and scores come back."""
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from llama_mapper.contracts.problems import DetectorCommunicationFailed, Request
 
 # What a text-classification head says at or above this score is a finding.
 MIN_SCORE = 0.5
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
 
 
 class KServeModelServers:
@@ -38,19 +40,25 @@ class KServeModelServers:
             )
         except httpx.TimeoutException as error:
             raise RequestTimeout(f"{detector} did not answer in time") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(f"{detector} does not answer") from error
         if response.status_code != 200:
             raise Unavailable(f"{detector} refused the request")
         return DetectorReport(
             detector=detector,
-            version=response.headers.get("x-model-version", "served"),
+            version=_version(response),
             family="classifiers",
             status="ok",
             detections=tuple(_detections(response)),
             windows=1,
             latency_ms=round((time.monotonic() - started) * 1000, 1),
         )
+
+
+def _version(response: httpx.Response) -> str:
+    """The version the server states, where it is a version and not prose."""
+    stated = response.headers.get("x-model-version", "")
+    return stated if _VERSION.fullmatch(stated) else "served"
 
 
 def _detections(response: httpx.Response) -> list[Detection]:
@@ -63,7 +71,10 @@ def _detections(response: httpx.Response) -> list[Detection]:
         prediction: Any = response.json()["predictions"][0]
         scores: dict[str, float]
         if isinstance(prediction, list):
-            scores = {str(entry["label"]): float(entry["score"]) for entry in prediction}
+            scores = {}
+            for entry in prediction:
+                label = str(entry["label"])
+                scores[label] = max(float(entry["score"]), scores.get(label, 0.0))
         elif "label" in prediction and "score" in prediction:
             scores = {str(prediction["label"]): float(prediction["score"])}
         else:

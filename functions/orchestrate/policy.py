@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import regorus
 from pydantic import ValidationError
 
 from llama_mapper.contracts.analysis import CanonicalFinding
-from llama_mapper.contracts.identifiers import TenantId
-from llama_mapper.contracts.orchestration import Coverage, Decision, OrchestrateRequest
+from llama_mapper.contracts.identifiers import AnyDetectorId, TenantId
+from llama_mapper.contracts.orchestration import Coverage, CoverageMethod, Decision, OrchestrateRequest
 from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
+from llama_mapper.contracts.wire import Wire
 
 from .service import Selection
 
+POLICIES = ("admission", "selection", "decision")
+_PLACE = re.compile(r"--> (\S+?\.rego):\d+")
 _REASONS = {
     "tenant.unknown": "X-Tenant-ID names no tenant of this system",
     "tenant.needs_key": "this tenant needs an API key",
@@ -24,11 +28,21 @@ _REASONS = {
 }
 
 
+class _Chosen(Wire):
+    """What the selection policy must answer."""
+
+    detectors: tuple[AnyDetectorId, ...]
+    required: tuple[AnyDetectorId, ...]
+    coverage_method: CoverageMethod
+    weights: dict[str, float] = {}
+    pillars: dict[str, tuple[str, ...]] = {}
+
+
 class RegoPolicy:
     """Every ``*.rego`` under *folder* but tests, with ``data.json``; read once, cheap to ask.
 
     Raises:
-        PolicyNotFound: the folder holds no policy, or one does not compile (the file is named).
+        PolicyNotFound: the folder holds no policy, one does not compile (the file is named), or data.json is no data.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,10 +58,26 @@ class RegoPolicy:
                 self._engine.add_policy(str(path.relative_to(folder)), source)
             except RuntimeError as error:
                 raise PolicyNotFound(f"{path.relative_to(folder)} does not compile") from error
-        data = (folder / "data.json").read_text("utf-8")
+        try:
+            data = (folder / "data.json").read_text("utf-8")
+            version = str(json.loads(data)["version"])
+            self._engine.add_data_json(data)
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise PolicyNotFound("data.json is missing, not JSON or without a version") from error
+        for name in POLICIES:
+            self._prove(name)
         digest.update(data.encode())
-        self._engine.add_data_json(data)
-        self.version = f"{json.loads(data)['version']}+{digest.hexdigest()[:12]}"
+        self.version = f"{version}+{digest.hexdigest()[:12]}"
+
+    def _prove(self, name: str) -> None:
+        """Evaluate once on nothing: the engine parses when it loads, but checks names only when it evaluates."""
+        engine = self._engine.clone()
+        engine.set_input_json("{}")
+        try:
+            engine.eval_rule(f"data.llama_mapper.{name}.{name}")
+        except RuntimeError as error:
+            place = _PLACE.search(str(error))
+            raise PolicyNotFound(f"{place.group(1) if place else f'policy {name}'} does not compile") from error
 
     def admit(self, tenant_id: TenantId, content_characters: int) -> None:
         answer = self._ask(
@@ -73,11 +103,11 @@ class RegoPolicy:
                 "available": list(available),
             },
         )
-        return Selection(
-            detectors=tuple(answer["detectors"]),
-            required=tuple(answer["required"]),
-            method=answer["coverage_method"],
-        )
+        try:
+            chosen = _Chosen.model_validate(answer)
+        except ValidationError as error:
+            raise Unavailable("the selection policy answered in a shape we do not know") from error
+        return Selection(chosen.detectors, chosen.required, chosen.coverage_method, chosen.weights, chosen.pillars)
 
     def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
         answer = self._ask(

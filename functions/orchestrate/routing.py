@@ -3,19 +3,24 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from llama_mapper.contracts.detection import DetectorInfo
+from llama_mapper.contracts.detection import DetectorInfo, Family
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import FieldError, InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One detector to run; *stands_in* where an embedded one answers for a model server."""
+    """One detector to run; *stands_in* where an embedded one answers for a model server.
+
+    Family and version are what is said of it while it does not answer.
+    """
 
     asked: DetectorId
     detector: DetectorId
     model_server: bool = False
     stands_in: bool = False
+    family: Family = "classifiers"
+    version: str = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +51,16 @@ class Directory:
         asked = DetectorId(name)
         if name in self.model_servers:
             return [Route(asked, asked, model_server=True)]
-        ids = {d.id for d in self.embedded}
-        if name in ids:
-            return [Route(asked, asked)]
-        if self.stand_ins.get(name) in ids:
-            return [Route(asked, DetectorId(self.stand_ins[name]), stands_in=True)]
-        if family := [d.id for d in self.embedded if d.family == name]:
-            return [Route(asked, detector) for detector in family]
+        by_id = {d.id: d for d in self.embedded}
+        if info := by_id.get(asked):
+            return [_embedded(asked, info)]
+        if info := by_id.get(DetectorId(self.stand_ins.get(name, ""))):
+            return [_embedded(asked, info, stands_in=True)]
+        if family := [info for info in self.embedded if info.family == name]:
+            return [_embedded(asked, info) for info in family]
         message = "no such detector or family; GET /api/v1/detectors lists them"
         raise InvalidRequest(f"check: {place}", errors=(FieldError(field=place, message=message),))
+
+
+def _embedded(asked: DetectorId, info: DetectorInfo, *, stands_in: bool = False) -> Route:
+    return Route(asked, info.id, stands_in=stands_in, family=info.family, version=info.version)

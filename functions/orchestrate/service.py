@@ -3,35 +3,29 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Mapping as ReadOnly
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from llama_mapper.contracts.analysis import Analysis, CanonicalFinding
 from llama_mapper.contracts.detection import DetectorInfo, DetectorReport
-from llama_mapper.contracts.events import DecisionTaken, DetectorRun, FindingsMapped
+from llama_mapper.contracts.events import DecisionTaken, FindingsMapped
 from llama_mapper.contracts.findings import merge
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, RequestId, TenantId
-from llama_mapper.contracts.mapping import MappedLabel, Mapping, Provenance, VendorFinding, Versions
+from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import (
     Coverage,
     CoverageMethod,
     Decision,
-    DetectorOutcome,
     OrchestrateRequest,
     OrchestrateResponse,
 )
-from llama_mapper.contracts.problems import (
-    AllDetectorsUnavailable,
-    FieldError,
-    InvalidRequest,
-    Problem,
-    RequestTimeout,
-    Unavailable,
-)
+from llama_mapper.contracts.problems import AllDetectorsUnavailable, FieldError, InvalidRequest
 
 from .conflicts import settle
 from .coverage import cover
+from .reports import found, one, or_none, outcomes, runs, several, unmapped
 from .routing import Directory, Route
 
 COVERAGE_FLOOR = 0.8
@@ -46,6 +40,8 @@ class Selection:
     detectors: tuple[DetectorId, ...]
     required: tuple[DetectorId, ...]
     method: CoverageMethod
+    weights: ReadOnly[str, float] = field(default_factory=dict)
+    pillars: ReadOnly[str, Collection[str]] = field(default_factory=dict)
 
 
 class Policy(Protocol):
@@ -142,22 +138,22 @@ class Orchestrator:
         started = time.monotonic()
         deadline = started + self.deadlines.of(request)
         if request.processing_mode == "async":
-            message = "async work is a job; this resource answers at once: use standard, fast or thorough"
-            raise InvalidRequest(
-                "check: processing_mode", errors=(FieldError(field="processing_mode", message=message),)
+            raise _refused(
+                "processing_mode",
+                "async work is a job; this resource answers at once: use standard, fast or thorough",
             )
         self.policy.admit(tenant_id, len(request.content))
-        routes, required, method = await self._choose(request)
+        routes, wanted = await self._choose(request)
         reports = await self._run(request, routes, deadline, tenant_id)
         answered = {r.detector for r in reports if r.status == "ok"}
         if routes and not answered:
             raise AllDetectorsUnavailable("none of the detectors answered", retry_after_seconds=1)
-        coverage = cover(required, answered, method)
+        coverage = cover(wanted.required, answered, wanted.method, wanted.weights, wanted.pillars)
         degraded: list[str] = [f"detector.{r.detector}.{r.status}" for r in reports if r.status != "ok"]
         pairs, mapper_versions = await self._map(reports, deadline, tenant_id, degraded)
         findings = merge(settle(pairs, request.content_type))
         decision = self.policy.decide(findings, coverage, tenant_id)
-        analysis = await _or_none(
+        analysis = await or_none(
             self.analyze.analyze(findings, coverage.score, max(0.05, deadline - time.monotonic()), tenant_id),
             "analyze",
             degraded,
@@ -170,7 +166,7 @@ class Orchestrator:
             content_type=request.content_type,
             content_hmac=self.hash(tenant_id, request.content),
             findings=findings,
-            detectors=_runs(reports),
+            detectors=runs(reports),
             coverage=coverage,
             decision=DecisionTaken(
                 action=decision.action, reasons=decision.reasons, policy_version=decision.policy_version
@@ -186,7 +182,7 @@ class Orchestrator:
             decision=decision,
             findings=findings,
             coverage=coverage,
-            detectors=_outcomes(routes, reports),
+            detectors=outcomes(routes, reports),
             analysis=analysis,
             degraded=tuple(degraded),
             versions=versions,
@@ -196,137 +192,58 @@ class Orchestrator:
     async def directory(self) -> Directory:
         return Directory(await self.detect.known(), self.model_server_names, self.stand_ins)
 
-    async def _choose(self, request: OrchestrateRequest) -> tuple[tuple[Route, ...], list[DetectorId], CoverageMethod]:
+    async def _choose(self, request: OrchestrateRequest) -> tuple[tuple[Route, ...], Selection]:
+        """Return what to run, and what the policy or the caller wants to have run."""
         directory = await self.directory()
         excluded = {r.detector for r in directory.routes(request.excluded_detectors, "excluded_detectors")}
         must = directory.routes(request.required_detectors, "required_detectors")
         if request.detector_types:
             named = directory.routes(request.detector_types, "detector_types")
-            required = [r.detector for r in (*named, *must)]
-            method: CoverageMethod = "REQUIRED_SET"
+            wanted = Selection((), tuple(r.detector for r in named), "REQUIRED_SET")
         else:
-            selection = self.policy.select(request, directory.available)
-            named = directory.routes([d for d in selection.detectors if d in directory.available], "policy")
-            required = [*selection.required, *(r.detector for r in must)]
-            method = selection.method
+            resolved = {
+                "required_detectors": tuple(r.detector for r in must),
+                "excluded_detectors": tuple(sorted(excluded)),
+            }
+            wanted = self.policy.select(request.model_copy(update=resolved), directory.available)
+            named = directory.routes([d for d in wanted.detectors if d in directory.available], "policy")
         routes = {r.detector: r for r in (*named, *must) if r.detector not in excluded}
+        if not routes and excluded:
+            raise _refused("excluded_detectors", "no detector is left to run")
         if not routes:
-            raise InvalidRequest("check: no detector is left to run after excluded_detectors")
-        return tuple(routes.values()), [d for d in dict.fromkeys(required) if d not in excluded], method
+            raise AllDetectorsUnavailable("none of the detectors that the policy wants is there", retry_after_seconds=5)
+        required = dict.fromkeys([*wanted.required, *(r.detector for r in must)])
+        return tuple(routes.values()), replace(wanted, required=tuple(d for d in required if d not in excluded))
 
     async def _run(
         self, request: OrchestrateRequest, routes: Sequence[Route], deadline: float, tenant_id: TenantId
     ) -> list[DetectorReport]:
         seconds = min(self.deadlines.detector_seconds, deadline - time.monotonic() - RESERVE_SECONDS)
-        embedded = [r.detector for r in routes if not r.model_server]
-        served = [r.detector for r in routes if r.model_server]
         calls: list[Awaitable[Sequence[DetectorReport]]] = [
-            _one(self.model_servers.detect(detector, request.content, seconds), detector) for detector in served
+            one(self.model_servers.detect(route.detector, request.content, seconds), route)
+            for route in routes
+            if route.model_server
         ]
-        if embedded:
-            calls.append(_all(self.detect.detect(request.content, embedded, seconds, tenant_id), embedded))
+        if embedded := [route for route in routes if not route.model_server]:
+            names = [route.detector for route in embedded]
+            calls.append(several(self.detect.detect(request.content, names, seconds, tenant_id), embedded))
         return [report for reports in await asyncio.gather(*calls) for report in reports]
 
     async def _map(
-        self, reports: Iterable[DetectorReport], deadline: float, tenant_id: TenantId, degraded: list[str]
+        self, reports: Sequence[DetectorReport], deadline: float, tenant_id: TenantId, degraded: list[str]
     ) -> tuple[list[tuple[VendorFinding, Mapping]], Versions]:
         """Map each distinct vendor label once, then give every detection its label's mapping."""
-        findings = [
-            VendorFinding(
-                detector=report.detector,
-                detector_version=report.version,
-                label=detection.label,
-                severity=detection.severity,
-                score=detection.score,
-                span=detection.span,
-            )
-            for report in reports
-            for detection in report.detections
-        ]
+        findings = found(reports)
         distinct = {(f.detector, f.detector_version, f.label, f.severity): f for f in findings}
         words = [f.model_copy(update={"score": None, "span": None}) for f in distinct.values()]
         seconds = min(self.deadlines.mapper_seconds, max(0.05, deadline - time.monotonic()))
-        mappings = await _or_none(self.mapper.map(words, seconds, tenant_id), "mapper", degraded) if words else ()
+        mappings = await or_none(self.mapper.map(words, seconds, tenant_id), "mapper", degraded) if words else ()
         if mappings is None:  # fail closed: what nobody could map is unknown, and the policy sends it to a person
-            mappings = [_unmapped(word, self.versions) for word in words]
+            mappings = [unmapped(word, self.versions) for word in words]
         by_word = dict(zip(distinct, mappings, strict=True))
         pairs = [(f, by_word[(f.detector, f.detector_version, f.label, f.severity)]) for f in findings]
         return pairs, next((m.versions for m in mappings), self.versions)
 
 
-T = TypeVar("T")
-
-
-async def _or_none(call: Awaitable[T], name: str, degraded: list[str]) -> T | None:
-    """Await *call*; where it fails, say so in *degraded* and go on without."""
-    try:
-        return await call
-    except RequestTimeout:
-        degraded.append(f"{name}.timeout")
-    except Problem:
-        degraded.append(f"{name}.unavailable")
-    return None
-
-
-async def _one(call: Awaitable[DetectorReport], detector: DetectorId) -> Sequence[DetectorReport]:
-    try:
-        return [await call]
-    except RequestTimeout:
-        return [DetectorReport(detector=detector, version="unknown", family="classifiers", status="timeout")]
-    except Problem:
-        return [DetectorReport(detector=detector, version="unknown", family="classifiers", status="unavailable")]
-
-
-async def _all(call: Awaitable[Sequence[DetectorReport]], detectors: Sequence[DetectorId]) -> Sequence[DetectorReport]:
-    try:
-        return await call
-    except Unavailable:
-        status = "unavailable"
-    except RequestTimeout:
-        status = "timeout"
-    return [
-        DetectorReport(
-            detector=d, version="unknown", family="pii", status="timeout" if status == "timeout" else "unavailable"
-        )
-        for d in detectors
-    ]
-
-
-def _unmapped(finding: VendorFinding, versions: Versions) -> Mapping:
-    return Mapping(
-        labels=(MappedLabel(label="OTHER.Unknown", relation="broader", confidence=0.0, severity=1),),
-        method="fallback",
-        review=True,
-        provenance=Provenance(
-            vendor=finding.detector,
-            detector=finding.detector,
-            detector_version=finding.detector_version,
-            vendor_label=finding.label,
-        ),
-        versions=versions,
-    )
-
-
-def _runs(reports: Iterable[DetectorReport]) -> tuple[DetectorRun, ...]:
-    return tuple(
-        DetectorRun(detector=r.detector, detector_version=r.version, status=r.status, latency_ms=r.latency_ms)
-        for r in reports
-    )
-
-
-def _outcomes(routes: Iterable[Route], reports: Iterable[DetectorReport]) -> tuple[DetectorOutcome, ...]:
-    by_id = {report.detector: report for report in reports}
-    return tuple(
-        DetectorOutcome(
-            asked=route.asked,
-            detector=route.detector,
-            version=report.version,
-            family=report.family,
-            status=report.status,
-            stands_in=route.stands_in,
-            findings=len(report.detections),
-            latency_ms=report.latency_ms,
-        )
-        for route in routes
-        if (report := by_id.get(route.detector))
-    )
+def _refused(name: str, message: str) -> InvalidRequest:
+    return InvalidRequest(f"check: {name}", errors=(FieldError(field=name, message=message),))

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from llama_mapper.chassis.settings import ServiceSettings
+from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId
 
 FOLDER = Path(__file__).parent
 
@@ -28,14 +29,14 @@ class Settings(ServiceSettings):
     redis_url: SecretStr | None = Field(default=None, description="Keeps events while the broker is away")
     policies: Path = Field(default=FOLDER.parents[1] / "policies", description="Folder of Rego policies and data.json")
     hmac_key: SecretStr = Field(default=SecretStr(""), description="Key of content hashes; empty sends no hash")
-    model_servers: dict[str, str] = Field(
+    model_servers: dict[AnyDetectorId, HttpUrl] = Field(
         default={}, description="Detector name -> KServe predict URL (…/v1/models/NAME:predict) that serves it"
     )
-    stand_ins: dict[str, str] = Field(
+    stand_ins: dict[AnyDetectorId, AnyDetectorId] = Field(
         default={
-            "deberta": "tox-block",
-            "deberta-toxicity": "tox-block",
-            "deberta-prompt-injection": "minilm-injection",
+            DetectorId("deberta"): DetectorId("tox-block"),
+            DetectorId("deberta-toxicity"): DetectorId("tox-block"),
+            DetectorId("deberta-prompt-injection"): DetectorId("minilm-injection"),
         },
         description="Detector name -> embedded detector that answers where no model server is configured",
     )
@@ -45,5 +46,9 @@ class Settings(ServiceSettings):
     mapper_budget_seconds: float = Field(default=0.5, gt=0, description="Then labels are OTHER.Unknown, said so")
     detector_timeout_seconds: float = Field(default=5.0, gt=0)
     batch_concurrency: int = Field(default=4, ge=1, description="Items of one batch judged at once")
-    max_bytes: int = Field(default=262_144, ge=1024, description="Largest body of one request, in bytes")
+    max_bytes: int = Field(
+        default=1_048_576,
+        ge=1024,
+        description="Largest body of one request, in bytes; 50,000 characters as \\u escapes alone can take 600,000",
+    )
     log_level: str = "INFO"

@@ -33,7 +33,7 @@ def wire(
     return Orchestrator(
         policy=RegoPolicy(settings.policies),
         detect=DetectService(settings, client, breakers),
-        model_servers=KServeModelServers(settings.model_servers, client),
+        model_servers=KServeModelServers({name: str(url) for name, url in settings.model_servers.items()}, client),
         mapper=MapperService(settings, client, breakers),
         analyze=AnalyzeService(settings, client, breakers),
         emit=outbox,
@@ -46,7 +46,7 @@ def wire(
             detector_seconds=settings.detector_timeout_seconds,
         ),
         model_server_names=frozenset(settings.model_servers),
-        stand_ins=settings.stand_ins,
+        stand_ins={name: str(stand_in) for name, stand_in in settings.stand_ins.items()},
         versions=Versions(taxonomy=current_version(), mapper=__version__),
     )
 

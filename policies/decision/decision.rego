@@ -20,6 +20,14 @@ _action := order[max([i | order[i] in _applying])]
 
 _applying := {"allow"} | {rule.action | some rule in _matched}
 
+# An action that data.json misspells must not read as "allow".
+_rules contains {"action": "human_review", "reason": "policy.unknown_action", "obligations": []} if {
+	some entry in data.decision.labels
+	not _ordered(entry)
+}
+
+_ordered(entry) if entry.action in order
+
 _reasons := sort([rule.reason | some rule in _matched])
 
 _obligations := sort({obligation | some rule in _matched; some obligation in rule.obligations})
@@ -53,8 +61,10 @@ _rules contains {"action": "flag", "reason": "confidence.low", "obligations": []
 	some finding in input.findings
 	not _sure(finding)
 	finding.severity >= 2
-	not _within(finding.label, "OTHER")
+	not _other(finding)
 }
+
+_other(finding) if _within(finding.label, "OTHER")
 
 _rules contains {"action": "human_review", "reason": "label.unknown", "obligations": ["review_label"]} if {
 	some finding in input.findings

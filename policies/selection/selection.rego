@@ -11,23 +11,38 @@ selection := {
 	"detectors": sort(_chosen),
 	"required": sort(_required),
 	"coverage_method": data.selection.coverage_method,
+	"weights": object.get(data.selection, "weights", {}),
+	"pillars": object.get(data.selection, "pillars", {}),
 } if {
 	count(_chosen) > 0
 }
 
 _profile := data.selection.profiles[input.processing_mode]
 
-_for_type := object.get(data.selection.content_types, input.content_type, {"add": [], "drop": []})
+_for_type := object.get(data.selection.content_types, object.get(input, "content_type", ""), {})
+
+_added := object.get(_for_type, "add", [])
+
+_dropped := object.get(_for_type, "drop", [])
+
+_excluded := object.get(input, "excluded", [])
 
 _chosen := {id |
-	some id in array.concat(_profile.detectors, _for_type.add)
-	not id in _for_type.drop
-	not id in input.excluded
+	some id in array.concat(_profile.detectors, _added)
+	not id in _dropped
+	not id in _excluded
 	id in input.available
 }
 
+# What does not fit the content type is not missed there.
+_required contains id if {
+	some id in _profile.required
+	not id in _dropped
+	not id in _excluded
+}
+
 # What a caller requires is required even where it is not available: coverage must show the gap.
-_required := {id |
-	some id in array.concat(_profile.required, input.required)
-	not id in input.excluded
+_required contains id if {
+	some id in input.required
+	not id in _excluded
 }

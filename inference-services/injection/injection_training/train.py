@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 # The head is right for this embedder and these windows alone, so it trains on the very code that will feed it.
 from functions.detect.minilm import MiniLM, embedder_version
-from injection_training.data import SOURCES, Source, read, shingles
+from injection_training.data import BURIED, SOURCES, Source, buried, read, shingles
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +28,7 @@ RIDGE = 1.0
 ROUNDS = 4
 NEWTON_STEPS = 30
 FALSE_POSITIVE_RATE = 0.01
+MAX_COPIED = 0.2
 HEAD = Path("functions/detect/detectors/minilm_injection_head.json")
 RESULT = Path("inference-services/injection/result.json")
 
@@ -96,16 +97,16 @@ def main() -> None:
     parser.add_argument("--packages", type=Path, required=True)
     packages: Path = parser.parse_args().packages
     model = MiniLM(threads=1)
-    seen: set[str] = set()
+    texts = {source: read(source, packages, TEXTS_PER_SOURCE) for source in SOURCES}
+    learnt = {s for source, found in texts.items() if source.part == "train" for t in found for s in shingles(t)}
+    for source, found in texts.items():
+        if source.part == "held-out":
+            texts[source] = [t for t in found if len(shingles(t) & learnt) <= MAX_COPIED * len(shingles(t))]
+    texts[BURIED] = buried(texts)
     parts = []
-    for source in SOURCES:
-        texts = read(source, packages, TEXTS_PER_SOURCE)
-        if source.part == "train":
-            seen.update(*map(shingles, texts))
-        else:
-            texts = [t for t in texts if len(shingles(t) & seen) <= 0.2 * len(shingles(t))]
-        parts.append(embed(model, source, texts))
-        sys.stderr.write(f"{source.part:9}{source.name:34}{len(texts):5} texts\n")
+    for source, found in texts.items():
+        parts.append(embed(model, source, found))
+        sys.stderr.write(f"{source.part:9}{source.name:34}{len(found):5} texts\n")
     head = train([p for p in parts if p.source.part == "train"])
     held_out = [p for p in parts if p.source.part == "held-out"]
     cut = round(threshold(head, [p for p in held_out if not p.source.attack]), 4)

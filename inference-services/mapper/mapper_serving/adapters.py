@@ -19,6 +19,8 @@ from .resolution import Resolution
 log = get_logger(__name__)
 
 MAX_REVIEWS = 10_000
+MAX_ANSWERS = 50_000
+"""Labels come from callers: whoever invents new ones without end must not fill a store."""
 
 
 class ReviewItem(Wire):
@@ -49,6 +51,8 @@ class MemoryStore:
         return self._cache.get(identity(finding, self._version))
 
     async def put(self, finding: VendorFinding, resolution: Resolution) -> None:
+        if len(self._cache) >= MAX_ANSWERS:
+            del self._cache[next(iter(self._cache))]  # the oldest
         self._cache[identity(finding, self._version)] = resolution
 
     async def add(self, finding: VendorFinding) -> None:
@@ -89,6 +93,9 @@ class RedisStore:
     async def add(self, finding: VendorFinding) -> None:
         key = identity(finding)
         try:
+            known = await self._redis.hexists("mapper:review:items", key)
+            if not known and await self._redis.hlen("mapper:review:items") >= MAX_REVIEWS:
+                return
             async with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hsetnx("mapper:review:items", key, _item(finding, 0).model_dump_json())
                 pipeline.zincrby("mapper:review:counts", 1, key)
@@ -115,6 +122,9 @@ class RedisStore:
             for item, (_, count) in found
             if item
         )
+
+    async def aclose(self) -> None:
+        await self._redis.aclose()
 
     async def ready(self) -> bool:
         try:

@@ -69,6 +69,8 @@ def lint(folder: Path, taxonomy: Taxonomy) -> Report:
                 exact=sum(t.relation == "exact" for t in targets),
             )
         )
+    if not faults and not coverage:
+        faults.append(f"{folder}: no vocabularies here")
     names = {label.name for label in taxonomy.labels} - {UNKNOWN}
     return Report(tuple(faults), tuple(coverage), frozenset(reached), tuple(sorted(names - reached)))
 
@@ -82,8 +84,6 @@ def _faults(vocabulary: Vocabulary, taxonomy: Taxonomy) -> Iterator[str]:
     for word, rule in vocabulary.labels.items():
         if not rule.targets and not rule.negative:
             yield f"{word}: no target"
-        if rule.targets and rule.negative:
-            yield f"{word}: negative and yet a target"
         names = [target.label for target in rule.targets]
         if len(names) != len(set(names)):
             yield f"{word}: a target stands twice"
@@ -93,6 +93,9 @@ def _faults(vocabulary: Vocabulary, taxonomy: Taxonomy) -> Iterator[str]:
                 continue
             if target.label == UNKNOWN:
                 yield f"{word}: {UNKNOWN} is no target of a curated map"
+                continue
+            if taxonomy.is_within(NEGATIVE, target.label):
+                yield f"{word}: {target.label} is written 'negative'"
                 continue
             better = _narrower(word, rule.description, taxonomy[target.label], taxonomy)
             if better and not rule.note and not any(taxonomy.is_within(name, better) for name in names):

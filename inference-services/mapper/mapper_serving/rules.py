@@ -27,7 +27,8 @@ class Rules:
         if finding.label in self._taxonomy:  # a producer that already speaks the taxonomy
             label = self._taxonomy[finding.label]
             mapped = MappedLabel(label=label.name, relation="exact", confidence=1.0, severity=label.severity)
-            return Resolution(labels=(mapped,), method="rule", negative=label.name == NEGATIVE, vocabulary="taxonomy")
+            negative = self._taxonomy.is_within(NEGATIVE, label.name)
+            return Resolution(labels=(mapped,), method="rule", negative=negative, vocabulary="taxonomy")
         return None
 
     def _by_rule(self, finding: VendorFinding, vocabulary: Vocabulary, rule: Rule) -> Resolution:

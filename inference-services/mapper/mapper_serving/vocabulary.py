@@ -1,11 +1,12 @@
 """Curated rule maps: one YAML file says what one detector's words mean in the taxonomy."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId
 from llama_mapper.contracts.mapping import Relation
@@ -13,6 +14,8 @@ from llama_mapper.contracts.wire import Prose, Severity, Wire
 
 VendorWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 VersionPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._+-]*)$")]
+MAX_ID = 128
+_NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4})?")
 Reading = Literal["parsed", "public-file", "unverified"]
 
 
@@ -53,12 +56,25 @@ class SeverityScale(Wire):
     bands: tuple[Band, ...] = ()
     negative: tuple[str, ...] = ()
 
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "SeverityScale":
+        edges = [band.at_most for band in self.bands]
+        if edges != sorted(set(edges)):
+            raise ValueError("bands do not rise")
+        if not {word.casefold() for word in self.negative} <= {word.casefold() for word in self.scale}:
+            raise ValueError("a negative word is not on the scale")
+        return self
+
     def grade(self, value: float | str) -> tuple[Severity, bool] | None:
         """Return (severity 0..4, negative) for the vendor's *value*, or None where the scale does not know it."""
         if isinstance(value, str):
             words = {word.casefold(): grade for word, grade in self.scale.items()}
             word = value.casefold()
-            return (words[word], word in {n.casefold() for n in self.negative}) if word in words else None
+            if word in words:
+                return words[word], word in {n.casefold() for n in self.negative}
+            if not _NUMBER.fullmatch(value):
+                return None
+            value = float(value)  # "0" is Azure's 0 as much as 0 is
         for band in self.bands:
             if value <= band.at_most:
                 return band.severity, band.negative
@@ -87,10 +103,25 @@ class Vocabulary(Wire):
     @field_validator("labels", mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
-        return {word: _rule(entry) for word, entry in value.items()} if isinstance(value, dict) else value
+        if not isinstance(value, dict):
+            return value
+        rules = {}
+        for word, entry in value.items():
+            try:
+                rules[word] = _rule(entry)
+            except ValueError as error:
+                raise ValueError(f"{word}: {error}") from None
+        return rules
+
+    @model_validator(mode="after")
+    def _can_be_named(self) -> "Vocabulary":
+        if len(self.id) > MAX_ID:
+            raise ValueError(f"detector and versions together are longer than {MAX_ID} characters")
+        return self
 
     @property
     def id(self) -> str:
+        """How provenance names the vocabulary that was used."""
         return f"{self.detector}:{'+'.join('any' if v == '*' else v for v in self.versions)}"
 
     @property
@@ -108,22 +139,28 @@ def _rule(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
     rest = {key: value for key, value in entry.items() if key not in ("to", "relation")}
-    to = entry.get("to")
+    to, relation = entry.get("to"), entry.get("relation", "exact")
+    if "targets" in rest or "negative" in rest:
+        raise ValueError("an entry says where it leads with 'to' alone")
     if to == "negative":
+        if "relation" in entry:
+            raise ValueError("a negative has no relation")
         return rest | {"negative": True}
     if isinstance(to, list):
-        return rest | {"targets": [{"label": t} if isinstance(t, str) else t for t in to]}
-    return rest | {"targets": [{"label": to, "relation": entry.get("relation", "exact")}]}
+        return rest | {"targets": [{"label": t, "relation": relation} if isinstance(t, str) else t for t in to]}
+    return rest | {"targets": [{"label": to, "relation": relation}]}
 
 
 class _NoDuplicates(yaml.SafeLoader):
     """YAML takes the last of two equal keys in silence; here that is a typo."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise VocabularyError([f"line {node.start_mark.line + 1}: {key!r} stands twice"])
+        seen: list[Any] = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise VocabularyError([f"line {key_node.start_mark.line + 1}: {key!r} stands twice"])
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 
@@ -138,11 +175,13 @@ def read(path: Path) -> Vocabulary:
         return Vocabulary.model_validate(document)
     except VocabularyError as error:
         raise VocabularyError(f"{path.name}: {fault}" for fault in error.faults) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise VocabularyError([f"{path.name}: cannot be read ({type(error).__name__})"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise VocabularyError([f"{path.name}: not YAML{f', line {mark.line + 1}' if mark else ''}"]) from None
     except ValidationError as error:
-        faults = (f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors(include_url=False))
+        faults = (f"{'.'.join(str(p) for p in e['loc']) or '(file)'}: {e['msg']}" for e in error.errors())
         raise VocabularyError(f"{path.name}: {fault}" for fault in faults) from None
 
 
@@ -208,7 +247,7 @@ def _fit(pattern: str, version: str) -> int:
         return 1000
     if pattern == "*":
         return 1
-    return 1 + len(pattern) if version.startswith((pattern + ".", pattern + "-")) else 0
+    return 1 + len(pattern) if version.startswith((pattern + ".", pattern + "-", pattern + "+")) else 0
 
 
 def _unique_by_folded(labels: Mapping[str, Rule]) -> dict[str, Rule]:

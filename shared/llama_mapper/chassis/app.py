@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from llama_mapper.contracts.problems import (
-    FieldError,
+    ContentTooLarge,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
@@ -24,6 +24,7 @@ from llama_mapper.contracts.problems import (
 )
 
 from . import logs, metrics
+from .faults import field_errors, named
 from .guard import Guard, problem_response
 
 PROBLEM = {"model": ProblemDocument, "description": "RFC 9457 problem document"}
@@ -106,7 +107,10 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
         404: NotFound("there is no such resource; see /openapi.json"),
         405: MethodNotAllowed("this resource does not take that method; see /openapi.json"),
     }
-    return problem_response(known.get(error.status_code, InvalidRequest("the request could not be read")))
+    response = problem_response(known.get(error.status_code, InvalidRequest("the request could not be read")))
+    if allow := (error.headers or {}).get("Allow"):  # RFC 9110 section 15.5.6: a 405 says what would be allowed
+        response.headers["Allow"] = allow
+    return response
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
@@ -114,26 +118,12 @@ async def _on_invalid(_: Request, error: Exception) -> Response:
     return problem_response(invalid_request(error.errors()))
 
 
-def invalid_request(faults: Sequence[Any]) -> InvalidRequest:
+def invalid_request(faults: Sequence[Any]) -> InvalidRequest | ContentTooLarge:
     """Turn pydantic's faults into a problem that names our fields; a caller's own key or value never shows."""
-    errors = tuple(FieldError(field=_field(fault), message=_message(fault)) for fault in faults)
-    names = ", ".join(dict.fromkeys(error.field for error in errors))
-    return InvalidRequest(f"check: {names}"[:240], errors=errors)
-
-
-def _field(fault: Any) -> str:
-    path = [str(part) for part in fault["loc"] if part != "body"]
-    if fault["type"] == "extra_forbidden":  # the last part is the caller's own key
-        return ".".join([*path[:-1], "(unknown field)"])
-    if "[key]" in path:
-        return ".".join([*path[: path.index("[key]") - 1], "(key)"])
-    if path and path[0] == "metadata":
-        return "metadata"
-    return ".".join(path)[:120] or "(body)"
-
-
-def _message(fault: Any) -> str:
-    return "not a field of this request" if fault["type"] == "extra_forbidden" else str(fault["msg"])[:160]
+    errors = field_errors(faults)
+    too_long = all(fault["type"] == "string_too_long" and fault["loc"][-1] == "content" for fault in faults)
+    problem = ContentTooLarge if too_long else InvalidRequest
+    return problem(f"check: {named(errors)}"[:240], errors=errors)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

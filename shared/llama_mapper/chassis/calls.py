@@ -3,6 +3,7 @@
 The breaker opens after five failures and lets a probe through 30 s later (purgatory); retries are stamina's.
 """
 
+import asyncio
 import time
 from typing import TypeVar
 
@@ -98,10 +99,12 @@ class ServiceClient:
         if seconds <= 0:
             raise RequestTimeout(f"{self.name} did not answer in time")
         try:
-            response = await self._client.post(
-                self._base_url + path, content=content.encode(), headers=headers, timeout=seconds
-            )
-        except httpx.TimeoutException as error:
+            # httpx bounds each connect and each read by itself; together they could take a multiple.
+            async with asyncio.timeout(seconds):
+                response = await self._client.post(
+                    self._base_url + path, content=content.encode(), headers=headers, timeout=seconds
+                )
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise RequestTimeout(f"{self.name} did not answer in time") from error
         except httpx.HTTPError as error:
             raise _Transient(self.name) from error

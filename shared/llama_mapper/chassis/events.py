@@ -21,9 +21,10 @@ from pydantic import ValidationError
 
 from llama_mapper.contracts.events import EventContext, EventData
 from llama_mapper.contracts.identifiers import CorrelationId, EventId, TenantId
-from llama_mapper.contracts.problems import FieldError, Problem, Unavailable, Unprocessable
+from llama_mapper.contracts.problems import Problem, Unavailable, Unprocessable
 
 from . import correlation, metrics
+from .faults import field_errors, named
 from .logs import get_logger
 
 log = get_logger(__name__)
@@ -83,12 +84,16 @@ def decode(headers: Mapping[str, str], body: bytes) -> tuple[EventContext, Any]:
     Raises:
         Unprocessable: not a CloudEvent 1.0, or an attribute is missing or wrong (each is named).
     """
+    if "json" not in headers.get("content-type", "application/json").lower():  # no parser has looked at such a body
+        raise Unprocessable("an event's data must be JSON; content-type says otherwise")
     try:
         event = from_http(dict(headers), body)
     except GenericException:
         missing = sorted({"id", "source", "type", "specversion"} - _attributes(headers, body))
         named = f"; missing: {', '.join(missing)}" if missing else ""
         raise Unprocessable(f"this is not a CloudEvent 1.0{named}") from None
+    if event["specversion"] != "1.0":  # the SDK also reads 0.3
+        raise Unprocessable("this is not a CloudEvent 1.0; specversion must be 1.0")
     try:
         context = EventContext.model_validate(dict(event.get_attributes()))
     except ValidationError as error:
@@ -108,11 +113,8 @@ def _attributes(headers: Mapping[str, str], body: bytes) -> set[str]:
 
 def _unprocessable(what: str, error: ValidationError) -> Unprocessable:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
-    errors = tuple(
-        FieldError(field=".".join(str(p) for p in f["loc"])[:120] or what, message=f["msg"][:160]) for f in faults
-    )
-    names = ", ".join(dict.fromkeys(e.field for e in errors))
-    return Unprocessable(f"event {what} not valid: {names}"[:240], errors=errors)
+    errors = field_errors(faults, whole=what)
+    return Unprocessable(f"event {what} not valid: {named(errors)}"[:240], errors=errors)
 
 
 def add_consumer(app: FastAPI, handlers: Mapping[type[EventData], Consumer], path: str = "/") -> None:

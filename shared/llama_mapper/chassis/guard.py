@@ -20,8 +20,10 @@ from .logs import get_logger
 log = get_logger(__name__)
 
 MAX_DEPTH = 32
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and the closing quote optional: an unclosed string must not be searched again from each of its quotes.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
+_HEADER = correlation.HEADER.lower().encode()
 
 
 def problem_response(problem: Problem) -> Response:
@@ -92,8 +94,10 @@ class Guard:
             nonlocal status, answered
             if message["type"] == "http.response.start":
                 answered, status = True, message["status"]
-                message.setdefault("headers", [])
-                message["headers"].append((correlation.HEADER.lower().encode(), correlation_id.encode()))
+                headers = [
+                    pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER
+                ]  # a problem has it
+                message["headers"] = [*headers, (_HEADER, correlation_id.encode())]
             await send(message)
 
         try:
@@ -110,7 +114,7 @@ class Guard:
 
     async def _read(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "0")
-        if not declared.isdigit() or int(declared) > self._max_bytes:
+        if not declared.isdecimal() or int(declared) > self._max_bytes:
             raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
         chunks, size = [], 0
         async for chunk in request.stream():
@@ -119,7 +123,7 @@ class Guard:
                 raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
             chunks.append(chunk)
         body = b"".join(chunks)
-        if request.method in ("POST", "PUT", "PATCH") and "json" in request.headers.get("content-type", "json"):
+        if request.method in ("POST", "PUT", "PATCH") and "json" in request.headers.get("content-type", "json").lower():
             check_json(body)
         return body
 

@@ -6,6 +6,7 @@ Exceptions keep their type and place, never their text.
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -15,18 +16,19 @@ from . import correlation
 
 FIELDS = frozenset(
     {
-        "action", "attempts", "bytes", "controls", "count", "detector", "detectors", "duration_ms", "error", "error_code",
-        "event_type", "findings", "function", "labels", "method", "missing", "model", "path", "policy_version", "port",
-        "reason", "risk_level", "route", "rows", "service", "status", "store", "subscriber", "tenant", "trigger",
-        "version",
+        "action", "attempts", "bytes", "controls", "count", "detector", "detectors", "duration_ms", "error",
+        "error_code", "event_type", "findings", "function", "labels", "method", "missing", "model", "path",
+        "policy_version", "port", "reason", "risk_level", "route", "rows", "service", "status", "store", "subscriber",
+        "tenant", "trigger", "version",
     }
 )  # fmt: skip
+_EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 OWN = ("llama_mapper", "functions", "mapper_serving", "main")
 
 
 def get_logger(name: str) -> logging.Logger:
     """Return a logger whose messages are event names, for instance ``findings.mapped``."""
-    return logging.getLogger(name if name.startswith(OWN) else f"llama_mapper.{name}")
+    return logging.getLogger(name if name.split(".", 1)[0] in OWN else f"llama_mapper.{name}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,8 +45,8 @@ class JsonFormatter(logging.Formatter):
             "service": self._service,
             "correlation_id": correlation.current(),
         }
-        if record.name.startswith(OWN):
-            line["event"] = record.msg if isinstance(record.msg, str) else "log"
+        if record.name.split(".", 1)[0] in OWN:
+            line["event"] = record.msg if isinstance(record.msg, str) and _EVENT.fullmatch(record.msg) else "log"
             line |= {key: value for key, value in vars(record).items() if key in FIELDS and _is_plain(value)}
         else:
             line |= {"event": "library.log", "logger": record.name, "at": f"{record.module}:{record.lineno}"}

@@ -6,10 +6,14 @@ Precedence, lowest first: the defaults in code, ``config/settings.yaml`` beside 
 
 import os
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+import yaml
+from pydantic import AliasChoices, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
+
+CONFIG = "LLAMA_MAPPER_CONFIG"
 
 
 class ServiceSettings(BaseSettings):
@@ -27,9 +31,22 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        default = cls.folder / "config" / "settings.yaml" if cls.folder else Path("config/settings.yaml")
-        path = Path(os.environ.get("LLAMA_MAPPER_CONFIG", default))
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+        beside = cls.folder / "config" / "settings.yaml" if cls.folder else Path("config/settings.yaml")
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=_read(beside))
+
+
+def _read(beside: Path) -> dict[str, Any]:
+    named = os.environ.get(CONFIG)
+    path = Path(named) if named else beside
+    if not named and not path.exists():
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"settings are wrong:\n  {CONFIG if named else beside}: cannot be read") from error
+    if not isinstance(content, dict | None):
+        raise SettingsError(f"settings are wrong:\n  {CONFIG if named else beside}: not a YAML mapping")
+    return content or {}
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -48,6 +65,18 @@ def load(model: type[S]) -> S:
     try:
         return model()
     except ValidationError as error:
-        prefix = str(model.model_config.get("env_prefix", ""))
-        faults = [f"{prefix}{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}" for e in error.errors()]
-        raise SettingsError("settings are wrong:\n  " + "\n  ".join(faults)) from None
+        faults = [f"{variable(model, str((*e['loc'], '(all)')[0]))}: {e['msg']}" for e in error.errors()]
+    except SourceError as error:  # its text quotes no value: 'error parsing value for field "x" from source "y"'
+        named = [field for field in model.model_fields if f'"{field}"' in str(error)]
+        faults = [f"{variable(model, field)}: not readable as JSON" for field in named]
+    raise SettingsError("settings are wrong:\n  " + "\n  ".join(faults))
+
+
+def variable(model: type[ServiceSettings], field: str) -> str:
+    """Return the environment variable that sets *field*; the first one where it has several."""
+    info = model.model_fields.get(field)
+    if info is None:  # pydantic names a field that has an alias by the alias
+        return field if field.isupper() else f"{model.model_config.get('env_prefix', '')}{field}".upper()
+    alias = info.validation_alias
+    named = alias.choices[0] if isinstance(alias, AliasChoices) else alias
+    return named if isinstance(named, str) else f"{model.model_config.get('env_prefix', '')}{field}".upper()

@@ -44,7 +44,7 @@ def demo(
             flags = ["--port-base", str(port_base), *(part for pair in port or () for part in ("--port", pair))]
             shown = screen(console)
             try:
-                run, started = background.start(place, flags, shown.watch), True
+                run, started = background.start(place, flags, shown.watch, tethered=not keep), True
             finally:
                 shown.close()
         try:

@@ -23,15 +23,15 @@ LEVEL_COLOURS = {"none": "green", "low": "cyan", "medium": "yellow", "high": "da
 BAR_CELLS = 8
 FRAMEWORK_NAMES = {"soc2": "SOC 2", "iso27001": "ISO 27001", "hipaa": "HIPAA", "gdpr": "GDPR"}
 LABELS_SHOWN, FRAMEWORKS_SHOWN = 4, 4
-NARROW = 110
-"""Below so many columns one control a framework is shown, else two."""
+FITS_LABELS, FITS_TWO_CONTROLS = 112, 140
+"""Columns of the terminal from which labels are never broken, and two controls of each framework stand in a line."""
 
 
-def table(title: str, outcomes: Sequence[Outcome], *, decided: bool, width: int = NARROW) -> Table:
+def table(title: str, outcomes: Sequence[Outcome], *, decided: bool, width: int = FITS_LABELS) -> Table:
     """Return one row an outcome; *decided* adds the column of decisions."""
     result = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     result.add_column("example", max_width=20)
-    result.add_column("canonical labels", min_width=24, overflow="fold")
+    result.add_column("canonical labels", min_width=24, overflow="fold", no_wrap=width >= FITS_LABELS)
     if decided:
         result.add_column("decision", no_wrap=True)
     result.add_column("risk", no_wrap=True)
@@ -45,7 +45,7 @@ def table(title: str, outcomes: Sequence[Outcome], *, decided: bool, width: int 
             found,
             *decision,
             risk(outcome),
-            controls(outcome, 1 if width < NARROW else 2),
+            controls(outcome, 2 if width >= FITS_TWO_CONTROLS else 1),
             Text(took(outcome.seconds)),
         ]
         result.add_row(*cells)

@@ -3,7 +3,7 @@
 
 import typer
 
-from . import dead_letters, demo, run, scan, schemas
+from . import dead_letters, demo, evaluate, run, scan, schemas, taxonomy, vocabularies
 
 app = typer.Typer(
     help="Any detector's labels in; one taxonomy, a risk and framework controls out.",
@@ -19,6 +19,9 @@ for name, room in (
     (None, demo.app),
     (None, scan.app),
     ("dead-letters", dead_letters.app),
+    ("evaluate", evaluate.app),
     ("schemas", schemas.app),
+    ("taxonomy", taxonomy.app),
+    ("vocabularies", vocabularies.app),
 ):
     app.add_typer(room, name=name)

@@ -47,6 +47,10 @@ class Tally:
         strict = ACTIONS[ACTIONS.index(action) :]
         return self.unread > 0 or any(self.actions[one] for one in strict)
 
+    def as_record(self) -> dict[str, Any]:
+        counts = {"scanned": self.scanned, "unread": self.unread, "cut": self.cut}
+        return {**counts, "actions": dict(self.actions), "labels": dict(self.labels)}
+
     def line(self) -> str:
         """One line for a person."""
         actions = ", ".join(f"{self.actions[one]} {one}" for one in reversed(ACTIONS) if self.actions[one])
@@ -94,7 +98,7 @@ class Json:
         self._records.append(as_record(result))
 
     def finish(self, tally: Tally) -> None:
-        document = {"results": self._records, "summary": asdict(tally)}
+        document = {"results": self._records, "summary": tally.as_record()}
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 

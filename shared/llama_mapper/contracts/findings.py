@@ -35,9 +35,9 @@ def _merge(members: list[tuple[VendorFinding, Mapping, MappedLabel]]) -> Canonic
             vendor_label=f.label,
             method=mapping.method,
             relation=label.relation,
-            score=1.0 if f.score is None else f.score,
+            score=_score(f),
         )
-        for f, mapping, label in sorted(members, key=lambda m: m[0].score or 0.0)
+        for f, mapping, label in sorted(members, key=_strength)  # the strongest stands, in whatever order they came
     }
     return CanonicalFinding(
         label=members[0][2].label,
@@ -49,4 +49,14 @@ def _merge(members: list[tuple[VendorFinding, Mapping, MappedLabel]]) -> Canonic
 
 
 def _confidence(finding: VendorFinding, label: MappedLabel) -> float:
-    return label.confidence * (1.0 if finding.score is None else finding.score)
+    return label.confidence * _score(finding)
+
+
+def _score(finding: VendorFinding) -> float:
+    """A detector that gives no score is taken at its word."""
+    return 1.0 if finding.score is None else finding.score
+
+
+def _strength(member: tuple[VendorFinding, Mapping, MappedLabel]) -> tuple[float, str, str]:
+    finding, mapping, label = member
+    return _score(finding), mapping.method, label.relation

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, NonNegativeInt, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    Field,
+    NonNegativeInt,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from .detection import Span
 from .identifiers import AnyCanonicalLabel, AnyDetectorId
@@ -74,10 +81,14 @@ class Mapping(Wire):
     versions: Versions
 
 
+MAX_PATH = 120
+FieldPath = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.()]+$", max_length=MAX_PATH)]
+
+
 class Refused(Wire):
     """A batch item that failed validation: it keeps its place, the others are answered."""
 
-    fields: tuple[str, ...]
+    fields: tuple[FieldPath, ...]
 
 
 Item = TypeVar("Item", bound=Wire)
@@ -104,7 +115,7 @@ def own_fields(error: ValidationError, known: Callable[[str], bool]) -> tuple[st
             if isinstance(part, str) and not known(part):
                 break
             parts.append(str(part))
-        paths[".".join(parts) or "(item)"] = None
+        paths[".".join(parts)[:MAX_PATH] or "(item)"] = None
     return tuple(paths)
 
 

@@ -39,6 +39,7 @@ ErrorCode = Literal[
 
 
 MAX_DOCUMENT_BYTES = 768
+MAX_ERRORS = 24  # more never fit: the shortest takes 26 bytes
 
 
 class FieldError(Wire):
@@ -91,11 +92,17 @@ class Problem(Exception):
             error_code=self.error_code,
             retryable=self.retryable,
             correlation_id=correlation_id,
-            errors=self.errors,
+            errors=self.errors[:MAX_ERRORS],
         )
-        while document.errors and len(document.model_dump_json()) >= MAX_DOCUMENT_BYTES:
+        while document.errors and _size(document) >= MAX_DOCUMENT_BYTES:
             document = document.model_copy(update={"errors": document.errors[:-1]})
+        while document.detail and _size(document) >= MAX_DOCUMENT_BYTES:
+            document = document.model_copy(update={"detail": document.detail[: len(document.detail) * 3 // 4]})
         return document
+
+
+def _size(document: ProblemDocument) -> int:
+    return len(document.model_dump_json().encode())
 
 
 class InternalError(Problem):

@@ -41,6 +41,7 @@ Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _LONG_NUMBER = re.compile(r"(?:\d[ .-]?){9,}")
 _KEY_LIKE = re.compile(r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{20,}")
+_ACCESS_KEY_LIKE = re.compile(r"(?=[A-Z0-9]*\d)(?=\d*[A-Z])[A-Z0-9]{16,}|eyJ[A-Za-z0-9_-]{16,}")  # AWS ids, JWTs
 _MAX_WORDS = 48
 
 
@@ -50,7 +51,9 @@ def name_not_value(text: str) -> str:
     Raises:
         ValueError: it holds an e-mail address, nine or more digits, a key-like run or more than 48 words.
     """
-    key_like = any(sum(c.isdigit() for c in run) >= 4 for run in _KEY_LIKE.findall(text))
+    key_like = _ACCESS_KEY_LIKE.search(text) or any(
+        sum(c.isdigit() for c in run) >= 4 for run in _KEY_LIKE.findall(text)
+    )
     if key_like or _EMAIL.search(text) or _LONG_NUMBER.search(text) or len(text.split()) > _MAX_WORDS:
         raise ValueError("looks like content or a personal value, not like a name")
     return text

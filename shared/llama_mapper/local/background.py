@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from . import state
+from . import processes, state
 from .directory import RunDirectory
 from .refusal import CannotRun
 from .state import RunState
@@ -18,9 +18,16 @@ LINES_SHOWN = 12
 
 
 def start(
-    directory: RunDirectory, arguments: Sequence[str], watch: Callable[[RunState], None], seconds: float = 180.0
+    directory: RunDirectory,
+    arguments: Sequence[str],
+    watch: Callable[[RunState], None],
+    seconds: float = 180.0,
+    *,
+    tethered: bool = False,
 ) -> RunState:
     """Start ``llama-mapper up`` with *arguments* detached from this terminal; *watch* sees its progress.
+
+    A *tethered* run ends with this process, however that ends; any other run outlives it.
 
     Raises:
         CannotRun: it ended (its last lines are in the message), or was not up within *seconds*.
@@ -31,7 +38,12 @@ def start(
     command = [sys.executable, "-m", "llama_mapper.cli", "up", "--run-dir", str(directory.path), *arguments]
     with directory.console_log.open("wb") as log:
         child = subprocess.Popen(  # noqa: S603  our own command line
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=processes.tether(signal.SIGTERM) if tethered else None,  # noqa: PLW1509  no thread runs here
         )
     try:
         return _until_up(directory, child, watch, time.monotonic() + seconds)

@@ -32,6 +32,9 @@ class BrokerSettings(ServiceSettings):
     drain_seconds: float = Field(default=5.0, ge=0)
     max_dead_letters: int = Field(default=10_000, ge=1)
     dead_letter_days: float = Field(default=7.0, gt=0)
+    max_hops: int = Field(default=255, ge=0)
+    """A chain of replies longer than this is a loop in the wiring and ends; upstream's default."""
+
     log_level: str = "INFO"
 
     def address(self, reference: str) -> str | None:

@@ -79,7 +79,7 @@ def parse_one(headers: Mapping[str, str], body: bytes) -> Event:
         raise InvalidRequest("this broker reads the JSON event format only")
     attributes = {name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")}
     attributes.pop("datacontenttype", None)  # HTTP binding 3.1.1: in binary mode Content-Type says it
-    if content_type := headers.get("content-type"):
+    if body and (content_type := headers.get("content-type")):
         attributes["datacontenttype"] = content_type
     _refuse("", _faults(attributes))
     return Event(attributes, body)

@@ -25,8 +25,6 @@ from .triggers import Trigger, Wiring
 
 log = get_logger(__name__)
 
-# As upstream's default: a chain of replies longer than this is a loop in the wiring.
-MAX_HOPS = 255
 _COUNTED_TYPES = frozenset(event.type for event in EVENTS)
 
 
@@ -89,7 +87,7 @@ class Dispatcher:
                 raise Unavailable("too many events wait for delivery", retry_after_seconds=1)
             async with self._redis.pipeline(transaction=True) as pipe:
                 for event in events:
-                    self._enqueue(pipe, triggers, event, MAX_HOPS)
+                    self._enqueue(pipe, triggers, event, self._settings.max_hops)
                 await pipe.execute()
         except RedisError as error:
             raise Unavailable("the broker's store does not answer", retry_after_seconds=1) from error

@@ -30,12 +30,14 @@ class Lane:
         self._backlog = backlog
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reader: asyncio.Task[None] | None = None
+        self._stopping = False
 
     def start(self) -> None:
         self._reader = asyncio.create_task(self._run())
 
     async def stop(self, drain_seconds: float) -> int:
         """Read no more, let work in progress end within *drain_seconds*; returns how many entries were left."""
+        self._stopping = True  # the store's client can swallow a cancellation while it connects
         if self._reader:
             self._reader.cancel()
             await asyncio.wait([self._reader])
@@ -51,7 +53,7 @@ class Lane:
     async def _run(self) -> None:
         """Take up what an earlier run left unfinished, then what is new."""
         cursor: str | None = START
-        while True:
+        while not self._stopping:
             try:
                 entries, cursor = await self._next(cursor, await self._room())
             except RedisError as error:

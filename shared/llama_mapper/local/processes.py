@@ -13,11 +13,11 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 MAX_LOG_BYTES = 20_000_000
 
 
-def _tether() -> Callable[[], None] | None:
-    """Return what a new child runs before its command: ask the kernel to kill it when its parent dies.
+def tether(number: signal.Signals = signal.SIGKILL) -> Callable[[], None] | None:
+    """Return what a new child runs before its command: ask the kernel to send it *number* when its parent dies.
 
-    SIGKILL, because nobody would be left to follow up on a SIGTERM that is not obeyed. Only Linux has this; elsewhere
-    a supervisor that is killed outright leaves its children.
+    SIGKILL for a part, because nobody would be left to follow up on a SIGTERM that is not obeyed. Only Linux has this;
+    elsewhere a supervisor that is killed outright leaves its children.
     """
     if not sys.platform.startswith("linux"):
         return None
@@ -25,7 +25,7 @@ def _tether() -> Callable[[], None] | None:
     parent = os.getpid()
 
     def before_exec() -> None:
-        prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        prctl(PR_SET_PDEATHSIG, int(number))
         if os.getppid() != parent:  # it died between fork and prctl
             os._exit(1)
 
@@ -51,7 +51,7 @@ async def spawn(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=_tether(),
+            preexec_fn=tether(),
         )
 
 

@@ -69,7 +69,7 @@ class Session:
         try:
             if fresh:
                 directory.forget()
-            parts = tuple(_with_free_port(part) for part in self._plan.parts())
+            parts = tuple(with_free_port(part) for part in self._plan.parts())
             self._supervisor = Supervisor(parts, self._changed, self._patience)
             self._write()
             await self._serve(self._supervisor)
@@ -114,7 +114,12 @@ class Session:
         state.write(self._plan.directory.state, self._state())
 
 
-def _with_free_port(part: Part) -> Part:
+def with_free_port(part: Part) -> Part:
+    """Return *part*, absent where it is optional and somebody else has its port.
+
+    Raises:
+        CannotRun: somebody else has the port of a required part.
+    """
     if is_free(part.port):
         return part
     if not part.optional:

@@ -17,7 +17,7 @@ from .cloud_events import Event
 
 # One broker owns the streams, so a restarted one is the same consumer and may take everything unfinished at once.
 CONSUMER = "broker"
-BLOCK_MILLISECONDS = 1000
+BLOCK_MILLISECONDS = 500
 
 
 @dataclass(frozen=True, slots=True)

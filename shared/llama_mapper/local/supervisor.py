@@ -70,9 +70,10 @@ class Supervisor:
         await asyncio.gather(*(f for f in self._settled.values() if f.done()), return_exceptions=True)
         deadline = time.monotonic() + self._patience.stop
         for part in reversed(self._parts):
-            child = self._children.pop(part.name, None)
-            if child is not None:
+            child = self._children.get(part.name)
+            if child is not None:  # and stays there while it is being stopped, for ``hurry``
                 gently = await processes.stop(child, deadline - time.monotonic())
+                del self._children[part.name]
                 line = "" if gently else f"{part.name} did not stop in time and was killed"
                 self._change(part, line, state="stopped", pid=None)
 

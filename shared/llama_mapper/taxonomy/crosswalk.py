@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel
 from llama_mapper.contracts.wire import Prose, Wire
@@ -49,9 +49,15 @@ def load_crosswalk(taxonomy: Taxonomy, path: Path = DEFAULT) -> Crosswalk:
     """Read the table and check it against *taxonomy*.
 
     Raises:
-        TaxonomyError: an entry names a label that is not in the taxonomy.
+        TaxonomyError: the file cannot be read, or an entry names a label that is not in the taxonomy.
     """
-    crosswalk = Crosswalk.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    try:
+        crosswalk = Crosswalk.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise TaxonomyError([f"{path.name}: cannot be read ({type(error).__name__})"]) from error
+    except ValidationError as error:
+        faults = [f"{path.name}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)]
+        raise TaxonomyError(faults) from None
     faults = [
         f"{scheme.id} {entry.code}: no label {label}"
         for scheme in crosswalk.schemes

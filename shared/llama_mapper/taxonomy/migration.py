@@ -1,10 +1,13 @@
 """Move from one taxonomy version to the next: what changed, a plan, the plan applied to old records, and back.
 
 The rule for changes, after semantic versioning: removing or moving a label is *breaking* and needs a move in the new
-file; adding one is *additive*; severity, sensitivity or a definition is *wording*. Any change needs a later version.
+file; adding one is *additive*; anything else about a label is *wording*. Any change needs a later version.
+
+A record is a JSON value. Its objects with a ``label`` remember under ``migrated_from`` what they were called, so that
+the way back is exact for them even where labels were merged; lists of bare names under ``labels`` cannot remember.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -15,6 +18,9 @@ from llama_mapper.contracts.wire import Wire
 from .tree import Taxonomy, TaxonomyError
 
 Kind = Literal["breaking", "additive", "wording"]
+Moves = Mapping[str, tuple[str, ...]]
+
+TRAIL = "migrated_from"
 
 
 class Change(Wire):
@@ -57,10 +63,10 @@ def _changes(old: Taxonomy, new: Taxonomy) -> Iterator[Change]:
             yield Change(kind="breaking", label=label.name, what=what)
             continue
         after = new[label.name]
-        for field in ("definition", "severity", "sensitivity"):
+        for field in (name for name in type(label).model_fields if name != "name"):
             before, now = getattr(label, field), getattr(after, field)
             if before != now:
-                what = "definition changed" if field == "definition" else f"{field} {before} -> {now}"
+                what = f"{field} {before} -> {now}" if field in ("severity", "sensitivity") else f"{field} changed"
                 yield Change(kind="wording", label=label.name, what=what)
     for label in new.labels:
         if label.name not in old:
@@ -103,11 +109,10 @@ def invert(forward: Plan) -> Plan:
         for target in step.new:
             if target not in forward.lossy:
                 back[target] = step.old
-    first = {s.old: s.new[0] for s in forward.steps}
     for lost in forward.lossy:
-        sources = [old for old, new in first.items() if new == lost]
+        sources = sorted((s.new.index(lost), s.old) for s in forward.steps if lost in s.new)
         if sources and lost in forward.added:
-            back[lost] = sources[0]
+            back[lost] = sources[0][1]
     return Plan(
         from_version=forward.to_version,
         to_version=forward.from_version,
@@ -119,21 +124,20 @@ def invert(forward: Plan) -> Plan:
 def apply(migration: Plan, record: Any) -> Any:
     """Return *record* with every value under a key ``label`` or ``labels`` moved, and ``taxonomy`` set.
 
-    A moved object keeps its old name under ``migrated_from``, which is what makes ``invert`` exact on it.
+    An object in a list whose label was split becomes one object a target; hand over a file of records as one list.
 
     Raises:
         ValueError: the record names another taxonomy version than the plan starts from.
     """
-    moves: dict[str, tuple[str, ...]] = {str(step.old): tuple(map(str, step.new)) for step in migration.steps}
-    return _moved(record, moves, migration)
+    return _moved(record, {step.old: step.new for step in migration.steps}, migration)
 
 
-def _moved(value: Any, moves: dict[str, tuple[str, ...]], migration: Plan) -> Any:
+def _moved(value: Any, moves: Moves, migration: Plan) -> Any:
     if isinstance(value, list):
-        return [part for item in value for part in _parts(item, moves, migration)]
+        return _items(value, moves, migration)
     if not isinstance(value, dict):
         return value
-    result = {key: _moved(item, moves, migration) for key, item in value.items()}
+    result = {key: item if key == TRAIL else _moved(item, moves, migration) for key, item in value.items()}
     if "taxonomy" in value:
         if value["taxonomy"] != migration.from_version:
             raise ValueError(
@@ -141,25 +145,45 @@ def _moved(value: Any, moves: dict[str, tuple[str, ...]], migration: Plan) -> An
             )
         result["taxonomy"] = migration.to_version
     if isinstance(label := value.get("label"), str):
-        result |= _renamed(label, value, moves)
+        result |= _renamed(label, _trail(value), moves, migration)
+        if not result.get(TRAIL, True):
+            del result[TRAIL]
     if isinstance(labels := value.get("labels"), list) and all(isinstance(item, str) for item in labels):
         result["labels"] = list(dict.fromkeys(new for item in labels for new in moves.get(item, (item,))))
     return result
 
 
-def _renamed(label: str, value: dict[str, Any], moves: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    origin = value.get("migrated_from")
-    if origin and any(origin in new for new in moves.values()):  # on the way back: exact, also where a merge was lossy
-        return {"label": origin, "migrated_from": label}
+def _renamed(label: str, trail: list[dict[str, Any]], moves: Moves, migration: Plan) -> dict[str, Any]:
+    if trail and trail[-1]["taxonomy"] == migration.to_version:  # versions only rise, so this is the way back
+        return {"label": trail[-1]["label"], TRAIL: trail[:-1]}
     if label not in moves:
         return {}
-    return {"label": moves[label][0], "migrated_from": label}
+    return {"label": moves[label][0], TRAIL: [*trail, {"taxonomy": migration.from_version, "label": label}]}
 
 
-def _parts(item: Any, moves: dict[str, tuple[str, ...]], migration: Plan) -> Iterator[Any]:
-    """One list item, or several where its label was split."""
-    moved = _moved(item, moves, migration)
-    yield moved
-    if isinstance(item, dict) and isinstance(item.get("label"), str) and "migrated_from" not in item:
-        for extra in moves.get(item["label"], ())[1:]:
-            yield moved | {"label": extra}
+def _items(items: list[Any], moves: Moves, migration: Plan) -> list[Any]:
+    """One item each, several where a label was split, and on the way back one again."""
+    result: list[Any] = []
+    for item in items:
+        moved = _moved(item, moves, migration)
+        if _is_part(item, migration) and result and result[-1] == moved:
+            continue
+        result.append(moved)
+        if len(trail := _trail(moved)) > len(_trail(item)):
+            part = [*trail[:-1], trail[-1] | {"part": True}]
+            result.extend(moved | {"label": target, TRAIL: part} for target in moves[item["label"]][1:])
+    return result
+
+
+def _is_part(item: Any, migration: Plan) -> bool:
+    """Whether *item* is a further part of a split that *migration* takes back."""
+    trail = _trail(item)
+    return bool(trail) and trail[-1]["taxonomy"] == migration.to_version and trail[-1].get("part", False)
+
+
+def _trail(item: Any) -> list[dict[str, Any]]:
+    """What *item* was called before, oldest first; empty where it never moved."""
+    trail = item.get(TRAIL) if isinstance(item, dict) else None
+    if not isinstance(trail, list) or not all(isinstance(e, dict) and {"taxonomy", "label"} <= e.keys() for e in trail):
+        return []
+    return trail

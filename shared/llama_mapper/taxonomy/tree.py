@@ -156,6 +156,11 @@ def _faults(taxonomy: Taxonomy) -> Iterator[str]:
     for needed in (UNKNOWN, NEGATIVE):
         if needed not in taxonomy:
             yield f"{needed}: every version needs this label"
+    for source, times in Counter(move.source for move in taxonomy.moves).items():
+        if times > 1:
+            yield f"move from {source}: stands {times} times"
+        if source in taxonomy:
+            yield f"move from {source}: that label is still there"
     for move in taxonomy.moves:
         yield from (f"move from {move.source}: no label {t}" for t in move.targets if t not in taxonomy)
 
@@ -163,7 +168,7 @@ def _faults(taxonomy: Taxonomy) -> Iterator[str]:
 def current_version() -> str:
     """The version of the taxonomy in this wheel, without reading all of it."""
     with DEFAULT.open(encoding="utf-8") as lines:
-        return next(lines).removeprefix("version:").strip().strip('"')
+        return next(line for line in lines if line.startswith("version:")).removeprefix("version:").strip(' "\n')
 
 
 def load(path: Path = DEFAULT) -> Taxonomy:
@@ -174,6 +179,6 @@ def load(path: Path = DEFAULT) -> Taxonomy:
     """
     try:
         document = yaml.load(path.read_text("utf-8"), Loader=_FAST)  # noqa: S506 - a SafeLoader
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise TaxonomyError([f"{path.name}: cannot be read ({type(error).__name__})"]) from error
     return parse(document)

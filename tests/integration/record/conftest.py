@@ -13,6 +13,8 @@ from functions.record.server import create_server
 
 pytest.importorskip("chdb", reason="the embedded engine is not installed")
 
+# Rows of a fixed day must outlive the tests, whenever they run.
+RETENTION_DAYS = 3650
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
@@ -24,7 +26,7 @@ def open_store(tmp_path: Path) -> Iterator[Callable[..., ClickHouse]]:
     def open_again(**settings: Any) -> ClickHouse:
         for store in opened:
             store.close()
-        opened.append(ClickHouse(f"chdb://{tmp_path}/rows", **{"retention_days": 90, **settings}))
+        opened.append(ClickHouse(f"chdb://{tmp_path}/rows", **{"retention_days": RETENTION_DAYS, **settings}))
         return opened[-1]
 
     yield open_again

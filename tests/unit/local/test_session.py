@@ -2,16 +2,19 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from llama_mapper.local import background, state
 from llama_mapper.local.directory import RunDirectory
+from llama_mapper.local.layout import Part
+from llama_mapper.local.session import with_free_port
 from tests.fakes.free_ports import free_port
 
 SCRIPT = Path(__file__).with_name("session_script.py")
@@ -112,7 +115,7 @@ def test_a_second_signal_does_not_wait(deaf_run: Run) -> None:
     deaf_run.start_and_wait()
     deaf_run.process.send_signal(signal.SIGINT)
     assert deaf_run.line() == "stopping"
-    # Each further signal kills what is being stopped now; the grace of 60 s would fail the test.
+    # The grace of 60 s would fail the test.
     deaf_run.process.send_signal(signal.SIGINT)
     assert deaf_run.end()[0] == 0
     wait_until_dead(deaf_run.pids())
@@ -181,3 +184,12 @@ def test_down_kills_a_run_that_does_not_end(deaf_run: Run) -> None:
     deaf_run.start_and_wait()
     assert background.stop(deaf_run.directory, seconds=0.1)
     wait_until_dead(deaf_run.pids())
+
+
+def test_an_optional_part_whose_port_is_taken_is_left_out(make_part: Callable[..., Part]) -> None:
+    console = make_part("console", optional=True)
+    assert with_free_port(console) == console
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", console.port))
+        taken.listen()
+        assert with_free_port(console).absent.startswith(f"port {console.port} for console is in use; ")

@@ -195,11 +195,12 @@ async def test_a_part_that_is_too_slow_is_given_up(make_part: MakePart) -> None:
             pass
 
 
-async def test_hurry_kills_what_does_not_listen(make_part: MakePart) -> None:
+@pytest.mark.parametrize("turns", [1, 50])
+async def test_hurry_kills_what_does_not_listen_also_while_it_is_being_stopped(make_part: MakePart, turns: int) -> None:
     async with supervised(make_part("deaf", "--deaf"), patience=Patience(start=20, stop=60)) as (supervisor, _):
         stop = asyncio.create_task(supervisor.stop())
-        await asyncio.sleep(0)
+        for _ in range(turns):  # 50 turns of the loop are enough to be waiting for the child
+            await asyncio.sleep(0)
+        supervisor.hurry()
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while not stop.done():
-                supervisor.hurry()
-                await asyncio.sleep(0.01)
+            await stop

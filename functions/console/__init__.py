@@ -1,0 +1,1 @@
+"""console: the web pages; everything they show is asked of the other services."""

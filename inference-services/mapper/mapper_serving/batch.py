@@ -1,0 +1,35 @@
+"""Many findings in one request: each keeps its place, and an invalid one costs only itself."""
+
+import asyncio
+from collections.abc import Sequence
+
+from llama_mapper.chassis import correlation, metrics
+from llama_mapper.contracts.mapping import MapBatchItem, MapItem, Mapping, Refused, VendorFinding
+from llama_mapper.contracts.problems import FieldError, InvalidRequest
+
+from .service import Mapper
+
+
+async def map_all(mapper: Mapper, findings: Sequence[VendorFinding]) -> tuple[Mapping, ...]:
+    """Map *findings* at the same time, in their order, and count how each was answered."""
+    mappings = tuple(await asyncio.gather(*(mapper.map_finding(finding) for finding in findings)))
+    for mapping in mappings:
+        metrics.MAPPINGS.labels(mapping.method).inc()
+    return mappings
+
+
+async def map_items(mapper: Mapper, items: Sequence[MapItem]) -> tuple[MapBatchItem, ...]:
+    """Map the good items and keep every item's place."""
+    mapped = iter(await map_all(mapper, [item for item in items if not isinstance(item, Refused)]))
+    return tuple(
+        _refused(index, item)
+        if isinstance(item, Refused)
+        else MapBatchItem(index=index, status=200, mapping=next(mapped))
+        for index, item in enumerate(items)
+    )
+
+
+def _refused(index: int, item: Refused) -> MapBatchItem:
+    errors = tuple(FieldError(field=field, message="missing, not allowed or not valid") for field in item.fields)
+    problem = InvalidRequest(f"check: {', '.join(item.fields)}"[:240], errors=errors)
+    return MapBatchItem(index=index, status=400, problem=problem.document(correlation.current()))

@@ -1,0 +1,137 @@
+package llama_mapper.decision_test
+
+import data.llama_mapper.decision
+
+_data := {
+	"thresholds": {"confidence": 0.5, "coverage": 0.8},
+	"labels": [
+		{"label": "PII", "min_severity": 2, "action": "redact", "code": "pii", "obligations": ["mask_spans"]},
+		{"label": "PII.Name", "min_severity": 1, "action": "flag", "code": "pii.name", "obligations": []},
+		{"label": "PII.Name.Deep", "min_severity": 4, "action": "block", "code": "deep", "obligations": []},
+		{"label": "SECRET", "min_severity": 2, "action": "block", "code": "secret", "obligations": ["rotate", "mask_spans"]},
+		{"label": "HARM", "min_severity": 2, "action": "human_review", "code": "harm", "obligations": []},
+	],
+}
+
+_found(label, confidence, severity) := {"label": label, "confidence": confidence, "severity": severity}
+
+_sure(label, severity) := _found(label, 0.9, severity)
+
+_answer(findings) := _answer_at(findings, 1)
+
+_answer_at(findings, score) := answer if {
+	question := {"findings": findings, "coverage": {"score": score, "missing": []}}
+	answer := decision.decision with input as question with data.decision as _data
+}
+
+_decided(action, reasons, obligations) := {"action": action, "reasons": reasons, "obligations": obligations}
+
+_undecided := _decided("human_review", ["policy.undecided"], [])
+
+_pii := _decided("redact", ["label.pii"], ["mask_spans"])
+
+_allowed := _decided("allow", [], [])
+
+test_nothing_found_is_allowed if _answer([]) == _allowed
+
+test_no_input_is_undecided if {
+	answer := decision.decision with data.decision as _data
+	answer == _undecided
+}
+
+test_empty_input_is_undecided if {
+	answer := decision.decision with input as {} with data.decision as _data
+	answer == _undecided
+}
+
+test_missing_coverage_is_undecided if {
+	answer := decision.decision with input as {"findings": []} with data.decision as _data
+	answer == _undecided
+}
+
+test_coverage_of_wrong_type_is_undecided if _answer_at([], "1") == _undecided
+
+test_findings_of_wrong_type_are_undecided if _answer({"PII": 4}) == _undecided
+
+test_missing_data_does_not_allow_a_low_coverage if {
+	question := {"findings": [], "coverage": {"score": 0}}
+	answer := decision.decision with input as question with data.decision as {"labels": []}
+	answer.action != "block"
+	answer != _decided("flag", [], [])
+}
+
+test_pillar_action_holds_for_a_label_below if _answer([_sure("PII.Contact.Email", 2)]) == _pii
+
+test_pillar_action_holds_for_the_pillar if _answer([_sure("PII", 2)]) == _pii
+
+test_a_pillar_that_only_begins_alike_is_another if _answer([_sure("PIIX.Contact", 1)]) == _allowed
+
+test_below_the_severity_there_is_no_action if _answer([_sure("PII.Contact.Email", 1)]) == _allowed
+
+test_most_specific_entry_wins_though_it_is_milder if {
+	_answer([_sure("PII.Name", 3)]) == _decided("flag", ["label.pii.name"], [])
+}
+
+test_most_specific_entry_wins_though_it_asks_for_more_severity if _answer([_sure("PII.Name.Deep", 3)]) == _allowed
+
+test_most_specific_entry_wins_at_its_severity if {
+	_answer([_sure("PII.Name.Deep", 4)]) == _decided("block", ["label.deep"], [])
+}
+
+test_entry_of_a_sibling_does_not_count if _answer([_sure("PII.Names", 2)]) == _pii
+
+test_strictest_action_wins_and_all_reasons_are_given if {
+	answer := _answer([_sure("PII.Name", 3), _sure("SECRET.Key", 3), _sure("PII.Contact", 2)])
+	answer == _decided("block", ["label.pii", "label.pii.name", "label.secret"], ["mask_spans", "rotate"])
+}
+
+test_human_review_is_stricter_than_redact if {
+	answer := _answer([_sure("PII.Contact", 2), _sure("HARM.Speech", 2)])
+	answer == _decided("human_review", ["label.harm", "label.pii"], ["mask_spans"])
+}
+
+test_block_is_stricter_than_human_review if {
+	answer := _answer([_sure("HARM.Speech", 2), _sure("SECRET.Key", 2)])
+	answer == _decided("block", ["label.harm", "label.secret"], ["mask_spans", "rotate"])
+}
+
+test_confidence_at_the_threshold_is_sure if _answer([_found("PII.Contact", 0.5, 2)]) == _pii
+
+test_confidence_below_the_threshold_is_flagged if {
+	_answer([_found("PII.Contact", 0.49, 2)]) == _decided("flag", ["confidence.low"], [])
+}
+
+test_low_confidence_and_low_severity_is_allowed if _answer([_found("PII.Contact", 0.49, 1)]) == _allowed
+
+test_unknown_label_goes_to_a_person if {
+	_answer([_found("OTHER.Unknown", 0, 1)]) == _decided("human_review", ["label.unknown"], ["review_label"])
+}
+
+test_other_labels_of_the_pillar_do_not if _answer([_found("OTHER.Entity", 0, 0)]) == _allowed
+
+test_low_coverage_goes_to_a_person if _answer_at([], 0.79) == _decided("human_review", ["coverage.low"], [])
+
+test_coverage_at_the_threshold_is_enough if _answer_at([], 0.8) == _allowed
+
+test_low_coverage_does_not_soften_a_block if {
+	answer := _answer_at([_sure("SECRET", 2)], 0)
+	answer == _decided("block", ["coverage.low", "label.secret"], ["mask_spans", "rotate"])
+}
+
+test_tenant_threshold_replaces_the_default if {
+	question := {
+		"findings": [_found("PII.Contact", 0.6, 2)],
+		"coverage": {"score": 0.85},
+		"tenant": {"thresholds": {"confidence": 0.7, "coverage": 0.9}},
+	}
+	answer := decision.decision with input as question with data.decision as _data
+	answer == _decided("human_review", ["confidence.low", "coverage.low"], [])
+}
+
+test_misspelled_action_does_not_allow if {
+	typo := {"label": "PII", "min_severity": 2, "action": "blok", "code": "pii", "obligations": []}
+	question := {"findings": [_sure("PII", 4)], "coverage": {"score": 1}}
+	data_with_typo := object.union(_data, {"labels": [typo]})
+	answer := decision.decision with input as question with data.decision as data_with_typo
+	answer == _decided("human_review", ["label.pii", "policy.unknown_action"], [])
+}

@@ -1,0 +1,166 @@
+"""The policies mean the same to OPA itself and to the engine in our process, on sound input and on broken input."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import regorus
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from functions.orchestrate.policy import POLICIES
+from llama_mapper.taxonomy import load
+
+opa_bindings = pytest.importorskip(
+    "opa_bindings",
+    reason="OPA is not installed: pip install --no-deps --ignore-requires-python opa-golib-python-bindings==0.4.4",
+)
+
+FOLDER = Path(__file__).parents[3] / "policies"
+SOURCES = [p for p in sorted(FOLDER.rglob("*.rego")) if not p.stem.endswith("_test")]
+TESTS = sorted(FOLDER.rglob("*_test.rego"))
+
+SHIPPED = json.loads((FOLDER / "data.json").read_text("utf-8"))
+BROKEN = {
+    "tenants": {"demo": {}, "shut": {"enabled": False}, "keyed": {"enabled": True, "key_required": True}},
+    "selection": {
+        "coverage_method": "WEIGHTED",
+        "profiles": {"standard": {"detectors": ["presidio", "tox-block"], "required": ["jailguard"]}},
+        "content_types": {"code": {"drop": ["tox-block"]}},
+    },
+    "decision": {
+        "thresholds": {"confidence": 0.5, "coverage": 0.8},
+        "labels": [
+            {"label": "PII", "min_severity": 2, "action": "blok", "code": "pii", "obligations": []},
+            {"label": "SECRET", "min_severity": 0, "action": "flag", "code": "secret", "obligations": ["z", "a"]},
+        ],
+    },
+}
+
+
+class Engines:
+    """Both engines with the same policies and data."""
+
+    def __init__(self, data: Any) -> None:
+        self._regorus = regorus.Engine()
+        self._opa = opa_bindings.OpaEngine()
+        for path in (*SOURCES, *TESTS):
+            self._regorus.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
+            self._opa.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
+        self._regorus.add_data_json(json.dumps(data))
+        self._opa.add_data(data)
+
+    def both(self, path: str, question: Any) -> tuple[Any, Any]:
+        """Return the answers of ours and of OPA; a refusal to answer counts as the answer "refused"."""
+        ours = self._regorus.clone()
+        ours.set_input_json(json.dumps(question))
+        answers: list[Any] = []
+        try:
+            answers.append(ours.eval_rule(f"data.{path}"))
+        except RuntimeError:
+            answers.append("refused")
+        try:
+            answers.append(self._opa.eval_document(path, question))
+        except opa_bindings.OpaUndefinedError:
+            answers.append(None)
+        except opa_bindings.OpaError:
+            answers.append("refused")
+        return answers[0], answers[1]
+
+    def close(self) -> None:
+        self._opa.close()
+
+
+@pytest.fixture(scope="module", params=["shipped", "broken"])
+def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
+    both = Engines(SHIPPED if request.param == "shipped" else BROKEN)
+    yield both
+    both.close()
+
+
+LABELS = [label.name for label in load().labels]
+DETECTORS = st.lists(st.sampled_from(["presidio", "tox-block", "jailguard", "detect-secrets", "elsewhere", ""]))
+ODD = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.just([]), st.just({}), st.just([1]))
+# Fractions with few digits, as our own findings have: how an engine reads the seventeenth digit is not our business.
+SHARE = st.integers(0, 10_000).map(lambda n: n / 10_000)
+FINDING = st.fixed_dictionaries(
+    {
+        "label": st.one_of(st.sampled_from(LABELS), st.sampled_from(["PII.New", "PIIX", "OTHER.Unknown", ""])),
+        "confidence": SHARE,
+        "severity": st.integers(0, 4),
+    }
+)
+QUESTIONS = {
+    "admission": st.fixed_dictionaries(
+        {
+            "tenant_id": st.sampled_from(["demo", "shut", "keyed", "Demo", "", "__proto__"]),
+            "authenticated": st.booleans(),
+            "content_characters": st.sampled_from([0, 1, 49_999, 50_000, 50_001]),
+        }
+    ),
+    "selection": st.fixed_dictionaries(
+        {
+            "processing_mode": st.sampled_from(["standard", "fast", "thorough", "async"]),
+            "content_type": st.sampled_from(["text", "document", "code", "structured"]),
+            "excluded": DETECTORS,
+            "required": DETECTORS,
+            "available": DETECTORS,
+        }
+    ),
+    "decision": st.fixed_dictionaries(
+        {
+            "tenant_id": st.just("demo"),
+            "findings": st.lists(FINDING, max_size=5),
+            "coverage": st.fixed_dictionaries({"score": SHARE, "missing": DETECTORS}),
+        }
+    ),
+}
+
+
+@st.composite
+def broken(draw: st.DrawFn, name: str) -> Any:
+    """A question with some fields missing or of another type, the first finding's fields among them."""
+    question: dict[str, Any] = dict(draw(QUESTIONS[name]))
+    places = [question, *question.get("findings", [])[:1]]
+    for place in places:
+        for field in draw(st.lists(st.sampled_from(sorted(place)), unique=True)):
+            if draw(st.booleans()):
+                del place[field]
+            else:
+                place[field] = draw(ODD)
+    return question
+
+
+LONG = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_both_engines_answer_sound_questions_alike(name: str, engines: Engines) -> None:
+    @LONG
+    @given(QUESTIONS[name])
+    def agree(question: Any) -> None:
+        ours, opas = engines.both(f"llama_mapper.{name}.{name}", question)
+        assert ours == opas
+        assert ours not in (None, "refused")
+
+    agree()
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_both_engines_answer_broken_questions_alike(name: str, engines: Engines) -> None:
+    @LONG
+    @given(broken(name))
+    def agree(question: Any) -> None:
+        ours, opas = engines.both(f"llama_mapper.{name}.{name}", question)
+        assert ours == opas
+
+    agree()
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_the_policies_own_tests_hold_in_opa(path: Path, engines: Engines) -> None:
+    for name in re.findall(r"^(test_\w+)", path.read_text("utf-8"), re.MULTILINE):
+        assert engines.both(f"llama_mapper.{path.stem}.{name}", {}) == (True, True), name
