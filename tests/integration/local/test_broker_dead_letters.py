@@ -35,7 +35,8 @@ async def test_the_sink_gets_the_event_with_the_three_error_extensions(wire: Wir
 async def test_error_data_is_cut_at_1024_characters(wire: Wire) -> None:
     behave = saying(Answer(422, body=b"x" * 5000))
     async with listening(behave) as step, listening() as sink:
-        async with running(wire({"step": (step.url, {})}, {"deadLetterSink": {"uri": sink.url}})) as broker:
+        settings = wire({"step": (step.url, {})}, {"deadLetterSink": {"uri": sink.url}})
+        async with running(settings) as broker:
             await broker.publish(event())
             letter = await sink.next()
     assert len(letter.headers["ce-knativeerrordata"]) == 1024
@@ -84,7 +85,8 @@ async def test_dead_letters_are_listed_newest_first_without_their_data(wire: Wir
 async def test_a_replay_goes_to_the_trigger_that_failed_and_to_no_other(wire: Wire, stored: Any) -> None:
     behave = saying(Answer(422))
     async with listening(behave) as step, listening() as other:
-        async with running(wire({"step": (step.url, {}), "other": (other.url, {})})) as broker:
+        settings = wire({"step": (step.url, {}), "other": (other.url, {})})
+        async with running(settings) as broker:
             await broker.publish(event("7"), b'{"a": 1}')
             await broker.settled()
             letter = (await broker.dead_letters())[0]

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from tests.fakes.brokers import Wire, event, on, running
-from tests.fakes.subscriber import Answer, Behaviour, Received, free_port, ids_of, listening, saying
+from tests.fakes.subscriber import Answer, Behaviour, Received, free_port, ids_of, listening
 
 SOON: dict[str, Any] = {"retry": 2, "backoffPolicy": "exponential", "backoffDelay": "PT0.01S"}
 REPLY = {"ce-specversion": "1.0", "ce-id": "r1", "ce-source": "/step", "ce-type": "replied"}
@@ -67,7 +67,10 @@ async def test_two_retries_are_three_deliveries(wire: Wire) -> None:
 
 async def test_a_triggers_delivery_goes_before_its_brokers(wire: Wire) -> None:
     behave = always(Answer(503))
-    async with listening(behave) as step, running(wire({"step": (step.url, {"delivery": {"retry": 0}})}, SOON)) as broker:
+    async with (
+        listening(behave) as step,
+        running(wire({"step": (step.url, {"delivery": {"retry": 0}})}, SOON)) as broker,
+    ):
         await broker.publish(event())
         await broker.settled()
     assert len(step.received) == 1

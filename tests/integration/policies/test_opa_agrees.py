@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +45,17 @@ BROKEN = {
 class Engines:
     """Both engines with the same policies and data."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, *tests: Path) -> None:
         self._regorus = regorus.Engine()
         self._opa = opa_bindings.OpaEngine()
-        for path in (*SOURCES, *TESTS):
+        for path in (*SOURCES, *tests):
             self._regorus.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
             self._opa.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
         self._regorus.add_data_json(json.dumps(data))
         self._opa.add_data(data)
+        self._regorus.set_input_json("{}")
+        for name in POLICIES:  # as orchestrate does, so that the copies below are prepared
+            self._regorus.eval_rule(f"data.llama_mapper.{name}.{name}")
 
     def both(self, path: str, question: Any) -> tuple[Any, Any]:
         """Return the answers of ours and of OPA; a refusal to answer counts as the answer "refused"."""
@@ -83,7 +87,9 @@ def engines(request: pytest.FixtureRequest) -> Iterator[Engines]:
 
 LABELS = [label.name for label in load().labels]
 DETECTORS = st.lists(st.sampled_from(["presidio", "tox-block", "jailguard", "detect-secrets", "elsewhere", ""]))
-ODD = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.just([]), st.just({}), st.just([1]))
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=3), st.just([]), st.just({}), st.just([1])
+)
 # Fractions with few digits, as our own findings have: how an engine reads the seventeenth digit is not our business.
 SHARE = st.integers(0, 10_000).map(lambda n: n / 10_000)
 FINDING = st.fixed_dictionaries(
@@ -161,6 +167,7 @@ def test_both_engines_answer_broken_questions_alike(name: str, engines: Engines)
 
 
 @pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
-def test_the_policies_own_tests_hold_in_opa(path: Path, engines: Engines) -> None:
-    for name in re.findall(r"^(test_\w+)", path.read_text("utf-8"), re.MULTILINE):
-        assert engines.both(f"llama_mapper.{path.stem}.{name}", {}) == (True, True), name
+def test_the_policies_own_tests_hold_in_opa(path: Path) -> None:
+    with closing(Engines(SHIPPED, path)) as engines:
+        for name in re.findall(r"^(test_\w+)", path.read_text("utf-8"), re.MULTILINE):
+            assert engines.both(f"llama_mapper.{path.stem}.{name}", {}) == (True, True), name

@@ -115,7 +115,7 @@ async def test_a_service_that_never_answers_meets_the_deadline() -> None:
 async def test_no_time_left_is_not_spent_on_a_call() -> None:
     service = Service(GOOD)
     with pytest.raises(RequestTimeout):
-        await ask(client(service), timeout_seconds=0.0)
+        await ask(client(service), timeout_seconds=-0.1)
     assert service.requests == []
 
 

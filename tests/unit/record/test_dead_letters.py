@@ -46,6 +46,7 @@ def test_letter_says_which_event_failed_where_and_why() -> None:
         ('{"error_code":"NO_SUCH_CODE"}', None),
         ('{"error":"boom"}', None),
         ("upstream connect error", None),
+        ("abcde", None),
         ("", None),
     ],
 )

@@ -1,0 +1,173 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from llama_mapper.contracts.mapping import MapRequest, VendorFinding, Versions
+from llama_mapper.contracts.problems import RequestTimeout, Unavailable
+from llama_mapper.taxonomy import load
+from mapper_serving.adapters import MemoryStore
+from mapper_serving.rules import Rules
+from mapper_serving.service import Mapper, Model
+from mapper_serving.settings import Settings
+from mapper_serving.vocabulary import Vocabularies, Vocabulary, read_all
+from tests.fakes.mapping import CountedFallbacks, KeepingCache, ListedReviews, SayingModel, finding, names, resolved
+
+from .conftest import MINIMAL
+
+TAXONOMY = load()
+TOOL = Vocabulary.model_validate(
+    MINIMAL
+    | {"labels": {"EMAIL": "PII.Contact.Email", "SAFE": "negative", "VAGUE": {"to": "PII", "relation": "related"}}}
+)
+
+
+class Tried:
+    """A mapper on fakes, and the fakes."""
+
+    def __init__(self, model: Model | None = None, threshold: float = 0.6) -> None:
+        self.cache, self.reviews, self.fallbacks = KeepingCache(), ListedReviews(), CountedFallbacks()
+        self.mapper = Mapper(
+            rules=Rules(Vocabularies([TOOL]), TAXONOMY),
+            cache=self.cache,
+            reviews=self.reviews,
+            versions=Versions(taxonomy=TAXONOMY.version, mapper="1"),
+            model=model,
+            threshold=threshold,
+            on_fallback=self.fallbacks,
+        )
+
+
+async def test_a_rule_answers_without_asking_cache_or_model() -> None:
+    model = SayingModel(resolved())
+    tried = Tried(model)
+    mapping = await tried.mapper.map_finding(finding("EMAIL", "tool"))
+    assert (names(mapping.labels), mapping.method, mapping.review) == (["PII.Contact.Email"], "rule", False)
+    assert (model.asked, tried.cache.asked, tried.reviews.labels) == ([], [], [])
+
+
+async def test_provenance_tells_who_said_what_and_by_what_it_was_mapped() -> None:
+    said = finding("EMAIL", "tool", "1.2", severity="HIGH", raw_ref="finding/7", score=0.4)
+    mapping = await Tried().mapper.map_finding(said)
+    assert mapping.provenance.model_dump(exclude_none=True) == {
+        "vendor": "tool",
+        "detector": "tool",
+        "detector_version": "1.2",
+        "vendor_label": "EMAIL",
+        "vendor_severity": "HIGH",
+        "raw_ref": "finding/7",
+        "vocabulary": "tool:any",
+    }
+    assert (mapping.versions.taxonomy, mapping.versions.mapper) == (TAXONOMY.version, "1")
+
+
+async def test_a_label_nobody_knows_is_unknown_and_waits_for_a_person() -> None:
+    tried = Tried()
+    mapping = await tried.mapper.map_finding(finding("NEW", "tool"))
+    assert [(one.label, one.confidence, one.severity) for one in mapping.labels] == [("OTHER.Unknown", 0.0, 1)]
+    assert (mapping.method, mapping.review, mapping.negative) == ("fallback", True, False)
+    assert tried.reviews.labels == ["NEW"]
+
+
+async def test_the_model_answers_what_no_rule_knows_and_its_answer_is_kept() -> None:
+    model = SayingModel(resolved())
+    tried = Tried(model)
+    first = await tried.mapper.map_finding(finding("NEW"))
+    second = await tried.mapper.map_finding(finding("NEW"))
+    assert (first.method, second.method) == ("model", "cache")
+    assert first.labels == second.labels
+    assert (second.provenance.model, second.provenance.adapter, second.provenance.prompt) == ("small", "lora.1", "p1")
+    assert model.asked == ["NEW"]
+
+
+@pytest.mark.parametrize(
+    ("problem", "counted"),
+    [
+        (Unavailable("down"), "mapper.model.unavailable"),
+        (RequestTimeout("late"), "mapper.model.request_timeout"),
+    ],
+)
+async def test_a_model_that_is_down_is_a_counted_fallback(problem: Unavailable | RequestTimeout, counted: str) -> None:
+    tried = Tried(SayingModel(problem))
+    mapping = await tried.mapper.map_finding(finding("NEW"))
+    assert (mapping.method, names(mapping.labels)) == ("fallback", ["OTHER.Unknown"])
+    assert tried.fallbacks.names == [counted]
+    assert tried.cache.kept == {}
+
+
+async def test_a_model_that_is_unsure_is_not_believed_but_remembered() -> None:
+    tried = Tried(SayingModel(resolved(confidence=0.59)))
+    mapping = await tried.mapper.map_finding(finding("NEW"))
+    assert (mapping.method, mapping.review) == ("fallback", True)
+    assert list(tried.cache.kept) == ["NEW"]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "label"),
+    [(0.6, "PII"), (0.7425, "PII"), (0.75, "OTHER.Unknown"), (1.0, "OTHER.Unknown"), (0.0, "PII")],
+)
+async def test_a_rule_below_the_threshold_is_unknown(threshold: float, label: str) -> None:
+    mapping = await Tried(threshold=threshold).mapper.map_finding(finding("VAGUE", "tool"))
+    assert names(mapping.labels) == [label]
+
+
+async def test_the_callers_threshold_goes_before_the_mappers() -> None:
+    tried = Tried(threshold=0.99)
+    asked = MapRequest.model_validate({"detector": "tool", "label": "VAGUE", "threshold": 0.1})
+    assert names((await tried.mapper.map_finding(asked)).labels) == ["PII"]
+    strict = MapRequest.model_validate({"detector": "tool", "label": "EMAIL", "threshold": 1.0})
+    assert names((await tried.mapper.map_finding(strict)).labels) == ["OTHER.Unknown"]
+
+
+async def test_a_threshold_of_zero_is_a_threshold() -> None:
+    asked = MapRequest.model_validate({"detector": "tool", "label": "VAGUE", "threshold": 0})
+    assert names((await Tried(threshold=1.0).mapper.map_finding(asked)).labels) == ["PII"]
+
+
+async def test_of_several_labels_only_the_sure_ones_stay() -> None:
+    both = resolved().model_copy(
+        update={"labels": (*resolved("PII.Contact", 0.9).labels, *resolved("HARM", 0.3).labels)}
+    )  # fmt: skip
+    mapping = await Tried(SayingModel(both)).mapper.map_finding(finding("NEW"))
+    assert names(mapping.labels) == ["PII.Contact"]
+
+
+async def test_a_negative_word_maps_to_none_and_needs_no_person() -> None:
+    mapping = await Tried().mapper.map_finding(finding("SAFE", "tool"))
+    assert (names(mapping.labels), mapping.negative, mapping.review) == (["SAFETY_NEGATIVE.NONE"], True, False)
+
+
+async def test_a_label_is_reviewed_once_however_often_it_comes() -> None:
+    store = MemoryStore("2026.11")
+    mapper = Mapper(
+        rules=Rules(Vocabularies([]), TAXONOMY), cache=store, reviews=store, versions=Versions(taxonomy="1", mapper="1")
+    )
+    for label in ("A", "B", "B", "B"):
+        await mapper.map_finding(finding(label))
+    assert [(item.label, item.count) for item in await store.waiting(10)] == [("B", 3), ("A", 1)]
+
+
+REAL = Mapper(
+    rules=Rules(Vocabularies(read_all(Path(Settings.model_fields["vocabularies"].default))), TAXONOMY),
+    cache=KeepingCache(),
+    reviews=ListedReviews(),
+    versions=Versions(taxonomy=TAXONOMY.version, mapper="1"),
+)
+DETECTORS = sorted(REAL.rules._vocabularies._by_detector)
+GRADES = st.none() | st.floats(-1000, 1000) | st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}\Z")
+
+
+@given(st.sampled_from([*DETECTORS, "nobody"]), st.sampled_from(["unknown", "1", "2.2.9", "3-8b"]), st.text(), GRADES)
+async def test_no_label_that_the_contract_accepts_makes_it_raise(
+    detector: str, version: str, label: str, grade: float | str | None
+) -> None:
+    try:
+        said = finding(label, detector, version, severity=grade)
+    except ValidationError:
+        return
+    mapping = await REAL.map_finding(said)
+    assert mapping.labels
+    assert all(one.label in TAXONOMY for one in mapping.labels)
+    assert VendorFinding.model_validate(said.model_dump()) == said
