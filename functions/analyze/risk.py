@@ -48,7 +48,7 @@ def score_risk(findings: Sequence[CanonicalFinding], frameworks: Iterable[Framew
     words = {
         "severity": _severity_words(weights),
         "regulatory": f"{sum(t > 0 for t in touched)} of {len(touched)} frameworks have a control for what was found.",
-        "breadth": f"Findings of {len(pillars)} kinds (pillars of the taxonomy).",
+        "breadth": f"Pillars of the taxonomy with findings: {len(pillars)}.",
         "unjudged": f"{coverage:.0%} of what had to be judged was judged.",
     }
     components = tuple(
@@ -73,4 +73,4 @@ def _severity_words(weights: dict[str, float]) -> str:
     if not weights:
         return "Nothing was found."
     worst = max(weights, key=lambda label: (weights[label], label))
-    return f"{len(weights)} distinct labels; the heaviest is {worst}."
+    return f"Distinct labels: {len(weights)}; the heaviest is {worst}."

@@ -1,6 +1,6 @@
 """Mapping by rule: certain, instant, and what answers when the model is down."""
 
-from llama_mapper.contracts.mapping import MappedLabel, VendorFinding
+from llama_mapper.contracts.mapping import MappedLabel, Relation, VendorFinding
 from llama_mapper.taxonomy import Taxonomy
 from llama_mapper.taxonomy.tree import NEGATIVE
 
@@ -43,9 +43,13 @@ class Rules:
             MappedLabel(
                 label=target.label,
                 relation=target.relation,
-                confidence=trust * (1.0 if target.relation in ("exact", "broader") else PARTIAL_CONFIDENCE),
+                confidence=round(trust * _fit(target.relation), 4),
                 severity=graded[0] if graded else self._taxonomy[target.label].severity,
             )
             for target in rule.targets
         )
         return Resolution(labels=labels, method="rule", vocabulary=vocabulary.id)
+
+
+def _fit(relation: Relation) -> float:
+    return 1.0 if relation in ("exact", "broader") else PARTIAL_CONFIDENCE

@@ -18,7 +18,7 @@ HOME = "LLAMA_MAPPER_HOME"
 PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 # Loaded before detect says that it is ready, so that nobody's first request pays for it.
-PRELOADED = ("llama-mapper-regex", "detect-secrets", "presidio", "tox-block", "minilm-injection")
+PRELOADED = ("llama-mapper-regex", "detect-secrets", "presidio", "tox-block", "minilm-injection", "jailguard")
 
 # Started in this order, as far as nothing needs anything else; stopped in the reverse one: first the doors that let
 # work in, then the broker that hands it on, then the steps, the stores last.
@@ -95,6 +95,10 @@ class Layout:
             "ORCHESTRATION_MAPPER_URL": self.url("mapper"),
             "ORCHESTRATION_ANALYZE_URL": self.url("analyze"),
             "ORCHESTRATION_REDIS_URL": store,
+            "CONSOLE_ORCHESTRATE_URL": self.url("orchestrate"),
+            "CONSOLE_ANALYZE_URL": self.url("analyze"),
+            "CONSOLE_MAPPER_URL": self.url("mapper"),
+            "CONSOLE_RECORD_URL": self.url("record"),
             "MAPPER_REDIS_URL": store,
             "BROKER_REDIS_URL": store,
             "RECORD_DSN": f"chdb://{self.directory.analytics}",

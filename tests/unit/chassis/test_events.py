@@ -190,9 +190,7 @@ async def test_a_redelivery_is_answered_with_the_same_id(client: Client) -> None
     assert first.headers["ce-id"] == again.headers["ce-id"] != other.headers["ce-id"]
 
 
-@pytest.mark.parametrize(
-    "change", [{"id": "b"}, {"source": "/other"}], ids=["another id", "another source"]
-)
+@pytest.mark.parametrize("change", [{"id": "b"}, {"source": "/other"}], ids=["another id", "another source"])
 def test_an_id_is_derived_from_source_id_and_type(change: dict[str, str]) -> None:
     context = EventContext.model_validate(ATTRIBUTES)
     other = EventContext.model_validate(ATTRIBUTES | change)

@@ -10,7 +10,7 @@ from functions_framework import _function_registry
 
 from .conftest import Client
 
-MAIN = '''
+MAIN = """
 from fastapi import Request, Response
 
 from llama_mapper.chassis.app import create_app
@@ -28,7 +28,7 @@ async def echo(name: str, request: Request) -> dict[str, str]:
 @app.delete("/api/v1/echo/{name}", status_code=204)
 async def remove(name: str) -> Response:
     return Response(status_code=204)
-'''
+"""
 
 
 @pytest.fixture
@@ -40,7 +40,9 @@ def served(client: Client, tmp_path: Path) -> Iterator[httpx.AsyncClient]:
 
 
 async def test_a_route_with_path_query_and_body_is_reached(served: httpx.AsyncClient) -> None:
-    answer = await served.post("/api/v1/echo/ada?x=1", content=b'{"a": 1}', headers={"content-type": "application/json"})
+    answer = await served.post(
+        "/api/v1/echo/ada?x=1", content=b'{"a": 1}', headers={"content-type": "application/json"}
+    )
     assert answer.json() == {"name": "ada", "query": "x=1", "body": '{"a": 1}'}
 
 

@@ -83,7 +83,9 @@ def test_a_line_carries_the_correlation_id(lines: Lines) -> None:
     assert lines()[0]["correlation_id"] == "order-0001"
 
 
-async def test_content_sent_over_http_is_in_no_line(client: Client, lines: Lines, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_content_sent_over_http_is_in_no_line(
+    client: Client, lines: Lines, capfd: pytest.CaptureFixture[str]
+) -> None:
     app: FastAPI = create_app("a-service", "1")
 
     @app.post("/crash")

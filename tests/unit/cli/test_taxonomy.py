@@ -51,7 +51,9 @@ def old(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def new(tmp_path: Path) -> Path:
-    return taxonomy(tmp_path / "new.yaml", "A", "A.One", "A.Two", "A.Y", version="2026.12", moves={"A.X": ["A.One", "A.Two"]})
+    return taxonomy(
+        tmp_path / "new.yaml", "A", "A.One", "A.Two", "A.Y", version="2026.12", moves={"A.X": ["A.One", "A.Two"]}
+    )
 
 
 @pytest.fixture

@@ -71,9 +71,7 @@ def pair(
     word: str = "EMAIL",
 ) -> Pair:
     finding = VendorFinding(detector=DetectorId("presidio"), label=word, score=score, span=span)
-    label = MappedLabel(
-        label=CanonicalLabel(canonical), relation="exact", confidence=confidence, severity=severity
-    )
+    label = MappedLabel(label=CanonicalLabel(canonical), relation="exact", confidence=confidence, severity=severity)
     return finding, mapping(finding, (label,), negative=negative)
 
 

@@ -1,4 +1,4 @@
-"""Every ``test_`` rule beside a policy, evaluated by the engine that orchestrate uses; and what all policies keep to."""
+"""Every ``test_`` rule beside a policy, evaluated by the engine orchestrate uses; and what all policies keep to."""
 
 import json
 import re

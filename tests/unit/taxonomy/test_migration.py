@@ -38,7 +38,9 @@ by_kind = pytest.mark.parametrize("new", MIGRATIONS.values(), ids=MIGRATIONS)
 
 
 def test_a_move_is_breaking_and_comes_first() -> None:
-    changes = diff(old(), parse(document((*OLD_NAMES[2:], "A.New"), version=LATER, moves=[{"from": "A.X", "to": ["A.New"]}])))
+    changes = diff(
+        old(), parse(document((*OLD_NAMES[2:], "A.New"), version=LATER, moves=[{"from": "A.X", "to": ["A.New"]}]))
+    )
     assert changes == [
         Change(kind="breaking", label="A.X", what="moved to A.New"),
         Change(kind="additive", label="A.New", what="added"),

@@ -74,7 +74,8 @@ def test_nothing_found_weighs_nothing(taxonomy: Taxonomy) -> None:
 
 # Article 9 GDPR: health, biometric and genetic data, sex life, race, religion, politics, trade union.
 @pytest.mark.parametrize(
-    "name", ["PII.Health", "PII.Person.Ethnicity", "PII.Person.Religion", "PII.Person.TradeUnion", "PII.Biometric.Genetic"]
+    "name",
+    ["PII.Health", "PII.Person.Ethnicity", "PII.Person.Religion", "PII.Person.TradeUnion", "PII.Biometric.Genetic"],
 )
 def test_special_categories_are_marked(taxonomy: Taxonomy, name: str) -> None:
     assert taxonomy[name].sensitivity == "special_category"

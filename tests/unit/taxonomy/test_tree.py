@@ -121,7 +121,14 @@ def test_names_are_found_before_aliases_and_definitions(searched: Taxonomy, word
 
 @pytest.mark.parametrize(
     ("text", "normal"),
-    [("E-Mail", "e mail"), ("  US_SSN ", "us ssn"), ("Straße", "strasse"), ("a/b", "a b"), ("--", ""), ("número", "número")],
+    [
+        ("E-Mail", "e mail"),
+        ("  US_SSN ", "us ssn"),
+        ("Straße", "strasse"),
+        ("a/b", "a b"),
+        ("--", ""),
+        ("número", "número"),
+    ],
 )
 def test_words_are_compared_without_case_and_signs(text: str, normal: str) -> None:
     assert normalise(text) == normal

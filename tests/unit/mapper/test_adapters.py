@@ -1,0 +1,77 @@
+import pytest
+
+from llama_mapper.chassis import metrics
+from llama_mapper.contracts.problems import Unavailable
+from mapper_serving import adapters
+from mapper_serving.adapters import MemoryStore, RedisStore, identity
+from tests.fakes.mapping import finding, resolved
+from tests.fakes.subscriber import free_port
+
+
+def fallbacks(name: str) -> float:
+    return metrics.REGISTRY.get_sample_value("llama_mapper_fallbacks_total", {"name": name}) or 0.0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        finding("EMAIL", "tools", "1"),
+        finding("EMAIL", "tool", "2"),
+        finding("EMAILS", "tool", "1"),
+        finding("EMAIL", "tool", "1", description="an address"),
+    ],
+)
+def test_identity_is_detector_version_label_and_description(changed: object) -> None:
+    assert identity(finding("EMAIL", "tool", "1")) != identity(changed)  # type: ignore[arg-type] # a finding each
+
+
+def test_identity_leaves_out_what_belongs_to_one_occurrence() -> None:
+    one = finding("EMAIL", "tool", "1", score=0.1, raw_ref="a1", span={"start": 1, "end": 2})
+    assert identity(one) == identity(finding("EMAIL", "tool", "1"))
+
+
+def test_identity_changes_with_the_versions_given_and_shows_no_word_of_the_vendor() -> None:
+    said = finding("EMAIL", "tool", "1")
+    assert identity(said, "2026.11") != identity(said, "2026.12")
+    assert "EMAIL" not in identity(said)
+
+
+async def test_memory_keeps_an_answer_for_its_label_alone() -> None:
+    store = MemoryStore("2026.11")
+    await store.put(finding("A"), resolved())
+    assert await store.get(finding("A", score=0.3)) == resolved()
+    assert await store.get(finding("B")) is None
+    assert await store.ready()
+
+
+async def test_memory_forgets_the_oldest_answer_and_keeps_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters, "MAX_ANSWERS", 2)
+    store = MemoryStore("2026.11")
+    for label in ("A", "B", "C"):
+        await store.put(finding(label), resolved())
+    assert [await store.get(finding(label)) is not None for label in ("A", "B", "C")] == [False, True, True]
+
+
+async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_may(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(adapters, "MAX_REVIEWS", 2)
+    store = MemoryStore("2026.11")
+    for label in ("A", "B", "B", "C", "C", "C"):
+        await store.add(finding(label))
+    assert [(item.label, item.count) for item in await store.waiting(5)] == [("B", 2), ("A", 1)]
+    assert len(await store.waiting(1)) == 1
+
+
+async def test_a_store_that_is_down_costs_the_cache_and_is_counted() -> None:
+    store = RedisStore(f"redis://127.0.0.1:{free_port()}/0", "2026.11", 60)
+    cache, reviews = fallbacks("mapper.cache.down"), fallbacks("mapper.reviews.down")
+    assert await store.get(finding("A")) is None
+    await store.put(finding("A"), resolved())
+    await store.add(finding("A"))
+    assert fallbacks("mapper.cache.down") - cache == 2
+    assert fallbacks("mapper.reviews.down") - reviews == 1
+    assert not await store.ready()
+    with pytest.raises(Unavailable):
+        await store.waiting(5)
+    await store.aclose()
