@@ -23,7 +23,9 @@ async def readiness() -> dict[str, bool]:
     return {name: loaded[name] for name in settings.preload if name in loaded}
 
 
-app: FastAPI = create_app("detect", __version__, max_bytes=settings.max_bytes, readiness=readiness)
+app: FastAPI = create_app(
+    "detect", __version__, max_bytes=settings.max_bytes, readiness=readiness, log_level=settings.log_level
+)
 handle = as_function(app)
 
 

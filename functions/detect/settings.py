@@ -15,7 +15,7 @@ class Settings(ServiceSettings):
 
     executor_threads: int = Field(default=4, ge=1, le=64)
     max_timeout_seconds: float = Field(default=30.0, gt=0, le=60)
-    max_bytes: int = Field(default=262_144, ge=1024)
+    max_bytes: int = Field(default=1_048_576, ge=1024)
     """Largest request body, in bytes."""
     preload: tuple[str, ...] = ()
     """Detectors to load at start instead of at their first use (JSON list in the environment)."""
@@ -27,6 +27,7 @@ class Settings(ServiceSettings):
     )
     """Holds what is derived from a package once (a vocabulary as JSON, a link to a model); never content."""
 
+    log_level: str = "INFO"
     expected_languages: tuple[str, ...] = Field(default=("en",), min_length=1)
     """ISO 639-1 codes that are no finding (JSON list in the environment)."""
     language_threshold: float = Field(default=0.8, ge=0, le=1)

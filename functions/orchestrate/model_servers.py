@@ -40,7 +40,7 @@ class KServeModelServers:
             )
         except httpx.TimeoutException as error:
             raise RequestTimeout(f"{detector} did not answer in time") from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except httpx.HTTPError as error:
             raise Unavailable(f"{detector} does not answer") from error
         if response.status_code != 200:
             raise Unavailable(f"{detector} refused the request")

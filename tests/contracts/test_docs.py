@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from llama_mapper.chassis.settings import ServiceSettings
 from llama_mapper.contracts import problems
-from llama_mapper.contracts.events import EVENTS
+from llama_mapper.contracts.events import EVENTS, PREFIX
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -95,4 +95,6 @@ def test_every_problem_is_documented_as_it_is() -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_every_event_is_documented(event: Any) -> None:
-    assert event.type in (DOCS / "eventing.md").read_text("utf-8")
+    text = (DOCS / "eventing.md").read_text("utf-8")
+    assert PREFIX in text
+    assert f"`{event.type.removeprefix(PREFIX + '.')}`" in text or f"`{event.type}`" in text

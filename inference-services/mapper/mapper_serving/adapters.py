@@ -42,8 +42,12 @@ def identity(finding: VendorFinding, *versions: str) -> str:
 class MemoryStore:
     """Cache and reviews of one process; gone with it."""
 
-    def __init__(self, taxonomy_version: str) -> None:
+    def __init__(
+        self, taxonomy_version: str, *, max_answers: int = MAX_ANSWERS, max_reviews: int = MAX_REVIEWS
+    ) -> None:
         self._version = taxonomy_version
+        self._max_answers = max_answers
+        self._max_reviews = max_reviews
         self._cache: dict[str, Resolution] = {}
         self._reviews: dict[str, ReviewItem] = {}
 
@@ -51,13 +55,13 @@ class MemoryStore:
         return self._cache.get(identity(finding, self._version))
 
     async def put(self, finding: VendorFinding, resolution: Resolution) -> None:
-        if len(self._cache) >= MAX_ANSWERS:
+        if len(self._cache) >= self._max_answers:
             del self._cache[next(iter(self._cache))]  # the oldest
         self._cache[identity(finding, self._version)] = resolution
 
     async def add(self, finding: VendorFinding) -> None:
         key = identity(finding)
-        if key in self._reviews or len(self._reviews) < MAX_REVIEWS:
+        if key in self._reviews or len(self._reviews) < self._max_reviews:
             self._reviews[key] = _item(finding, self._reviews[key].count + 1 if key in self._reviews else 1)
 
     async def waiting(self, limit: int) -> tuple[ReviewItem, ...]:
@@ -70,7 +74,8 @@ class MemoryStore:
 class RedisStore:
     """Cache and reviews shared by all replicas. Reads and writes that fail cost the cache, never the answer."""
 
-    def __init__(self, url: str, taxonomy_version: str, cache_seconds: int) -> None:
+    def __init__(self, url: str, taxonomy_version: str, cache_seconds: int, *, max_reviews: int = MAX_REVIEWS) -> None:
+        self._max_reviews = max_reviews
         self._redis = redis.asyncio.Redis.from_url(url, socket_timeout=0.2, socket_connect_timeout=0.2)
         self._version = taxonomy_version
         self._cache_seconds = cache_seconds
@@ -94,7 +99,7 @@ class RedisStore:
         key = identity(finding)
         try:
             known = await self._redis.hexists("mapper:review:items", key)
-            if not known and await self._redis.hlen("mapper:review:items") >= MAX_REVIEWS:
+            if not known and await self._redis.hlen("mapper:review:items") >= self._max_reviews:
                 return
             async with self._redis.pipeline(transaction=True) as pipeline:
                 pipeline.hsetnx("mapper:review:items", key, _item(finding, 0).model_dump_json())

@@ -46,10 +46,15 @@ def prepare(folder: Path = CACHE / NAME) -> Path:
     if record.is_file() and json.loads(record.read_text("utf-8")).get("gguf_sha256") == GGUF_SHA256:
         return folder
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     source = gguf_file()
-    model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(
+        source.parent,
+        gguf_file=source.name,
+        dtype=torch.bfloat16,
+        quantization_config=GgufConfig(dequantize=True),
+    )
     model.to(torch.bfloat16).save_pretrained(folder)
     AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
     origin = {"gguf_sha256": GGUF_SHA256, "sha256": sha256(folder / "model.safetensors")}

@@ -123,7 +123,8 @@ class Guard:
                 raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
             chunks.append(chunk)
         body = b"".join(chunks)
-        if request.method in ("POST", "PUT", "PATCH") and "json" in request.headers.get("content-type", "json").lower():
+        media_type = request.headers.get("content-type", "json" if body else "").lower()
+        if request.method in ("POST", "PUT", "PATCH") and "json" in media_type:
             check_json(body)
         return body
 

@@ -13,12 +13,11 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
 from redis.exceptions import RedisError
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.guard import problem_response
 from llama_mapper.chassis.settings import load as load_settings
-from llama_mapper.contracts.problems import NotFound
+from llama_mapper.contracts.problems import NotFound, Unavailable
 
 from . import dead_letters, store
 from .broker_settings import BrokerSettings
@@ -44,23 +43,6 @@ class TriggerView(BaseModel):
 
 class TriggerList(BaseModel):
     triggers: tuple[TriggerView, ...]
-
-
-class BodylessPosts:
-    """Lets a POST without a body pass the guard, which asks for JSON where no type is said.
-
-    A replay has no body, and an event need not have data.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            headers = Headers(scope=scope)
-            if "content-type" not in headers and headers.get("content-length", "0") == "0":
-                scope = {**scope, "headers": [*scope["headers"], (b"content-type", b"application/octet-stream")]}
-        await self._app(scope, receive, send)
 
 
 def create_broker(settings: BrokerSettings) -> FastAPI:
@@ -90,7 +72,7 @@ def create_broker(settings: BrokerSettings) -> FastAPI:
 
     app = create_app("broker", VERSION, max_bytes=settings.max_bytes, readiness=readiness, log_level=settings.log_level)
     app.router.lifespan_context = lifespan
-    app.add_middleware(BodylessPosts)
+    app.add_exception_handler(RedisError, _store_is_away)
 
     @app.get("/triggers", tags=["operations"])
     async def triggers() -> TriggerList:
@@ -107,6 +89,10 @@ def create_broker(settings: BrokerSettings) -> FastAPI:
         await dispatcher.publish(wired, parse(request.headers, await request.body()))
 
     return app
+
+
+async def _store_is_away(_: Request, __: Exception) -> Response:
+    return problem_response(Unavailable("the broker's store does not answer", retry_after_seconds=1))
 
 
 def _view(trigger: Trigger, pending: int) -> TriggerView:

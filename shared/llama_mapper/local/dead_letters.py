@@ -1,16 +1,17 @@
 """Events that no delivery could bring home: kept for a week, listed without their data, replayable, deletable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import FastAPI, Path, Query, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from llama_mapper.chassis.logs import get_logger
+from llama_mapper.contracts.events import EVENTS
 from llama_mapper.contracts.problems import NotFound, Unprocessable
 
 from .cloud_events import Event
@@ -20,8 +21,9 @@ from .triggers import Trigger
 
 log = get_logger(__name__)
 
-LetterId = Annotated[str, Path(pattern=r"^\d{1,20}-\d{1,20}$")]
+LetterId = Annotated[str, Path(pattern=r"^\d{1,19}-\d{1,19}$")]
 MAX_LISTED = 1000
+_OURS = {model.type: model for model in EVENTS}
 
 
 class DeadLetter(BaseModel):
@@ -69,7 +71,7 @@ class DeadLetters:
 
     def add(self, pipe: Pipeline, entry: Entry, trigger: Trigger, failed: Failed) -> None:
         fields = pack(
-            entry.event,
+            without_foreign_data(entry.event),
             entry.hops,
             trigger=trigger.key,
             error_code=str(failed.code),
@@ -124,6 +126,22 @@ class DeadLetters:
             self.queue.finish(pipe, letter.id)
             await pipe.execute()
         log.info("dead_letter.removed", extra={"trigger": letter.text("trigger")})
+
+
+def without_foreign_data(event: Event) -> Event:
+    """Return *event* as it may be kept: without data that break the contract of its type.
+
+    Such data may hold what must not be kept (a value where a label belongs) and no delivery can ever take them.
+    """
+    model = _OURS.get(event.attributes["type"])
+    if model is None:
+        return event
+    try:
+        model.model_validate_json(event.data)
+    except ValidationError:
+        log.warning("dead_letter.data_dropped", extra={"event_type": model.type})
+        return replace(event, data=b"{}")
+    return event
 
 
 def for_sink(letter: Entry) -> Event:

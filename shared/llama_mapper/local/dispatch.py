@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import httpx
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
-from redis.exceptions import RedisError
 
 from llama_mapper.chassis import correlation, metrics
 from llama_mapper.chassis.logs import get_logger
@@ -80,17 +79,15 @@ class Dispatcher:
         """Store every event for each Trigger it matches, all or none; when this returns they are safe.
 
         Raises:
-            Unavailable: too many events wait, or the store is away.
+            Unavailable: too many events wait.
+            RedisError: the store is away; the application answers 503.
         """
-        try:
-            if await self._pending(triggers) + len(events) > self._settings.max_pending:
-                raise Unavailable("too many events wait for delivery", retry_after_seconds=1)
-            async with self._redis.pipeline(transaction=True) as pipe:
-                for event in events:
-                    self._enqueue(pipe, triggers, event, self._settings.max_hops)
-                await pipe.execute()
-        except RedisError as error:
-            raise Unavailable("the broker's store does not answer", retry_after_seconds=1) from error
+        if await self._pending(triggers) + len(events) > self._settings.max_pending:
+            raise Unavailable("too many events wait for delivery", retry_after_seconds=1)
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for event in events:
+                self._enqueue(pipe, triggers, event, self._settings.max_hops)
+            await pipe.execute()
 
     async def _pending(self, triggers: Sequence[Trigger]) -> int:
         async with self._redis.pipeline(transaction=False) as pipe:

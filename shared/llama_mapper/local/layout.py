@@ -80,7 +80,9 @@ class Layout:
     def _environment(self, own: Mapping[str, str]) -> dict[str, str]:
         """This process's variables, what every part shares, and the part's *own*."""
         # Missing bytecode is the largest part of a cold start, so a child may always write it.
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        # A settings file is one service's; handed to all, the others would refuse its fields.
+        dropped = ("PYTHONDONTWRITEBYTECODE", "LLAMA_MAPPER_CONFIG")
+        inherited = {name: value for name, value in os.environ.items() if name not in dropped}
         key = self.directory.key()
         store = f"redis://{HOST}:{self.ports['valkey']}/0"
         paths = (PACKAGE_ROOT, self.root / "inference-services" / "mapper")

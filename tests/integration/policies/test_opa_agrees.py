@@ -99,7 +99,7 @@ FINDING = st.fixed_dictionaries(
         "severity": st.integers(0, 4),
     }
 )
-QUESTIONS = {
+QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "admission": st.fixed_dictionaries(
         {
             "tenant_id": st.sampled_from(["demo", "shut", "keyed", "Demo", "", "__proto__"]),
@@ -129,7 +129,7 @@ QUESTIONS = {
 @st.composite
 def broken(draw: st.DrawFn, name: str) -> Any:
     """A question with some fields missing or of another type, the first finding's fields among them."""
-    question: dict[str, Any] = dict(draw(QUESTIONS[name]))
+    question = dict(draw(QUESTIONS[name]))
     places = [question, *question.get("findings", [])[:1]]
     for place in places:
         for field in draw(st.lists(st.sampled_from(sorted(place)), unique=True)):

@@ -64,7 +64,10 @@ async def test_the_answer_is_parsed_and_the_ids_go_along() -> None:
     service = Service(GOOD)
     assert await ask(client(service)) == DetectorList(detectors=())
     (request,) = service.requests
-    assert (request.url, request.content) == ("http://detect/api/v1/detect", b'{"taxonomy":"2026.11","mapper":"1"}')
+    assert (str(request.url), request.content) == (
+        "http://detect/api/v1/detect",
+        b'{"taxonomy":"2026.11","mapper":"1"}',
+    )
     names = ("x-correlation-id", "x-tenant-id", "traceparent", "content-type")
     assert [request.headers[name] for name in names] == ["order-0001", "demo", TRACE, "application/json"]
 
@@ -82,7 +85,7 @@ async def test_what_may_be_better_the_next_time_is_tried_again(first: Answer) ->
 
 async def test_the_last_failure_is_unavailable() -> None:
     service = Service(httpx.ConnectError(SECRET))
-    with pytest.raises(Unavailable, match="^detect does not answer$"):
+    with pytest.raises(Unavailable, match=r"^detect does not answer$"):
         await ask(client(service), attempts=3)
     assert len(service.requests) == 3
 
@@ -90,14 +93,14 @@ async def test_the_last_failure_is_unavailable() -> None:
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 422])
 async def test_a_refusal_is_not_tried_again(status: int) -> None:
     service = Service(httpx.Response(status, text=SECRET))
-    with pytest.raises(Unprocessable, match="^detect refused the request$"):
+    with pytest.raises(Unprocessable, match=r"^detect refused the request$"):
         await ask(client(service))
     assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"detectors": 5}', SECRET.encode(), b"\xff"])
 async def test_an_answer_of_another_shape_is_not_quoted(body: bytes) -> None:
-    with pytest.raises(DetectorCommunicationFailed, match="^detect answered in a shape we do not know$"):
+    with pytest.raises(DetectorCommunicationFailed, match=r"^detect answered in a shape we do not know$"):
         await ask(client(Service(httpx.Response(200, content=body))))
 
 
@@ -108,7 +111,7 @@ async def test_a_service_that_never_answers_meets_the_deadline() -> None:
         await never.wait()
         return GOOD
 
-    with pytest.raises(RequestTimeout, match="^detect did not answer in time$"):
+    with pytest.raises(RequestTimeout, match=r"^detect did not answer in time$"):
         await ask(client(silent), timeout_seconds=0.01)
 
 
@@ -131,7 +134,7 @@ async def test_after_five_failures_the_service_is_left_alone() -> None:
     for _ in range(BREAKER_FAILURES):
         with pytest.raises(Unavailable):
             await ask(client(service, breakers), attempts=1)
-    with pytest.raises(Unavailable, match="^detect is resting after failures$") as caught:
+    with pytest.raises(Unavailable, match=r"^detect is resting after failures$") as caught:
         await ask(client(service, breakers))
     assert (caught.value.retry_after_seconds, len(service.requests)) == (30, BREAKER_FAILURES)
 

@@ -248,7 +248,7 @@ async def test_a_broker_that_does_not_take_it_is_unavailable(status: int) -> Non
 
 @pytest.mark.parametrize("failure", [httpx.ConnectError(SECRET), httpx.ReadTimeout(SECRET)], ids=["away", "slow"])
 async def test_a_broker_that_does_not_answer_is_unavailable(failure: httpx.HTTPError) -> None:
-    with pytest.raises(Unavailable, match="^the broker does not answer$"):
+    with pytest.raises(Unavailable, match=r"^the broker does not answer$"):
         await Sink("http://broker", broker(failure, [])).send(outgoing())
 
 

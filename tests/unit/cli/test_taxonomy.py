@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from llama_mapper.cli.taxonomy import app
 from llama_mapper.taxonomy.tree import DEFAULT

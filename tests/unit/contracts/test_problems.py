@@ -40,6 +40,13 @@ def test_a_long_detail_is_cut_at_240_characters() -> None:
     assert len(InvalidRequest("x" * 1000).document(IDS).detail) == 240
 
 
+@pytest.mark.parametrize("sign", ["\0", "漢", "😀"], ids=["escaped", "three bytes", "four bytes"])
+def test_a_detail_that_takes_more_bytes_than_characters_is_cut_further(sign: str) -> None:
+    document = InvalidRequest(sign * 240).document(IDS)
+    assert 0 < len(document.detail) < 240
+    assert len(document.model_dump_json().encode()) < MAX_DOCUMENT_BYTES
+
+
 @pytest.mark.parametrize("problem", list(tree()), ids=lambda problem: problem.__name__)
 def test_a_problem_says_its_code_status_and_whether_to_try_again(problem: type[Problem]) -> None:
     document = problem("a reason").document(IDS)

@@ -2,10 +2,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mapper_serving.vocabulary import read_all
 from pydantic import TypeAdapter, ValidationError
 
 from llama_mapper.contracts.wire import Confidence, Token, VendorDescription, VendorLabel, name_not_value
+from mapper_serving.vocabulary import read_all
 
 VOCABULARIES = Path(__file__).parents[3] / "inference-services" / "mapper" / "vocabularies"
 LABEL: TypeAdapter[str] = TypeAdapter(VendorLabel)

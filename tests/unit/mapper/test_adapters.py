@@ -1,8 +1,8 @@
 import pytest
 
 from llama_mapper.chassis import metrics
+from llama_mapper.contracts.mapping import VendorFinding
 from llama_mapper.contracts.problems import Unavailable
-from mapper_serving import adapters
 from mapper_serving.adapters import MemoryStore, RedisStore, identity
 from tests.fakes.mapping import finding, resolved
 from tests.fakes.subscriber import free_port
@@ -21,8 +21,8 @@ def fallbacks(name: str) -> float:
         finding("EMAIL", "tool", "1", description="an address"),
     ],
 )
-def test_identity_is_detector_version_label_and_description(changed: object) -> None:
-    assert identity(finding("EMAIL", "tool", "1")) != identity(changed)  # type: ignore[arg-type] # a finding each
+def test_identity_is_detector_version_label_and_description(changed: VendorFinding) -> None:
+    assert identity(finding("EMAIL", "tool", "1")) != identity(changed)
 
 
 def test_identity_leaves_out_what_belongs_to_one_occurrence() -> None:
@@ -44,19 +44,15 @@ async def test_memory_keeps_an_answer_for_its_label_alone() -> None:
     assert await store.ready()
 
 
-async def test_memory_forgets_the_oldest_answer_and_keeps_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "MAX_ANSWERS", 2)
-    store = MemoryStore("2026.11")
+async def test_memory_forgets_the_oldest_answer_and_keeps_its_bound() -> None:
+    store = MemoryStore("2026.11", max_answers=2)
     for label in ("A", "B", "C"):
         await store.put(finding(label), resolved())
     assert [await store.get(finding(label)) is not None for label in ("A", "B", "C")] == [False, True, True]
 
 
-async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_may(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(adapters, "MAX_REVIEWS", 2)
-    store = MemoryStore("2026.11")
+async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_may() -> None:
+    store = MemoryStore("2026.11", max_reviews=2)
     for label in ("A", "B", "B", "C", "C", "C"):
         await store.add(finding(label))
     assert [(item.label, item.count) for item in await store.waiting(5)] == [("B", 2), ("A", 1)]

@@ -292,7 +292,7 @@ async def test_another_event_of_the_same_correlation_is_another_request(
     client: Client, changes: dict[str, str]
 ) -> None:
     asked = client()
-    first, second = await report(asked), await report(asked, **changes)
+    first, second = await report(asked), await report(asked, REPORTED, False, **changes)
     assert first.json()["request_id"] != second.json()["request_id"]
     assert first.headers["ce-id"] != second.headers["ce-id"]
 

