@@ -13,7 +13,7 @@ from llama_mapper.chassis.app import create_app
 from llama_mapper.chassis.events import Sink
 from llama_mapper.chassis.function import as_function
 from llama_mapper.chassis.settings import load
-from llama_mapper.contracts.detection import DetectorList
+from llama_mapper.contracts.detection import DetectorHealth, DetectorList
 from llama_mapper.contracts.identifiers import AnyTenantId
 from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, OrchestrateRequest, OrchestrateResponse
 
@@ -22,7 +22,7 @@ from .adapters import Outbox
 from .batch import judge_batch
 from .service import COVERAGE_FLOOR
 from .settings import Settings
-from .wiring import DetectorHealth, detector_health, wire
+from .wiring import detector_health, wire
 
 settings = load(Settings)
 client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content

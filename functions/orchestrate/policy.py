@@ -116,7 +116,11 @@ class RegoPolicy:
             "decision",
             {
                 "tenant_id": tenant_id,
-                "findings": [f.model_dump(include={"label", "confidence", "severity"}) for f in findings],
+                "findings": [
+                    f.model_dump(include={"label", "confidence", "severity"})
+                    | {"detectors": len({source.detector for source in f.sources})}
+                    for f in findings
+                ],
                 "coverage": coverage.model_dump(include={"score", "missing"}),
             },
         )

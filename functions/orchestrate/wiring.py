@@ -1,15 +1,12 @@
 """Put the adapters into the use case."""
 
-from typing import Literal
-
 import httpx
 from purgatory import AsyncCircuitBreakerFactory
 
 from llama_mapper import __version__
-from llama_mapper.contracts.identifiers import AnyDetectorId
+from llama_mapper.contracts.detection import DetectorHealth
 from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.problems import NotFound
-from llama_mapper.contracts.wire import Token, Wire
 from llama_mapper.taxonomy import current_version
 
 from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
@@ -17,14 +14,6 @@ from .model_servers import KServeModelServers
 from .policy import RegoPolicy
 from .service import Deadlines, Orchestrator
 from .settings import Settings
-
-
-class DetectorHealth(Wire):
-    """Whether a detector can judge now."""
-
-    id: AnyDetectorId
-    version: Token
-    status: Literal["healthy", "loading"]
 
 
 def wire(

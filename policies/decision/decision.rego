@@ -26,7 +26,10 @@ _rules contains {"action": "human_review", "reason": "policy.unknown_action", "o
 	not _ordered(entry)
 }
 
-_ordered(entry) if entry.action in order
+_ordered(entry) if {
+	entry.action in order
+	object.get(entry, "otherwise", "allow") in order
+}
 
 _reasons := sort([rule.reason | some rule in _matched])
 
@@ -43,12 +46,20 @@ _within(label, ancestor) if label == ancestor
 _within(label, ancestor) if startswith(label, concat("", [ancestor, "."]))
 
 # A pillar's own action, from data.json: the most specific entry above a label is the one that counts.
-_rules contains {"action": entry.action, "reason": concat(".", ["label", entry.code]), "obligations": entry.obligations} if {
+_rules contains {"action": action, "reason": concat(".", ["label", entry.code]), "obligations": entry.obligations} if {
 	some finding in input.findings
 	_sure(finding)
 	entry := _entry(finding.label)
 	finding.severity >= entry.min_severity
+	action := _action_of(entry, finding)
 }
+
+# Where an entry asks for several detectors that agree, one alone leads to its milder action.
+_action_of(entry, finding) := entry.action if _agreed(entry, finding)
+
+_action_of(entry, finding) := object.get(entry, "otherwise", entry.action) if not _agreed(entry, finding)
+
+_agreed(entry, finding) if object.get(finding, "detectors", 1) >= object.get(entry, "min_detectors", 1)
 
 _entry(label) := entry if {
 	depths := [count(split(e.label, ".")) | some e in data.decision.labels; _within(label, e.label)]

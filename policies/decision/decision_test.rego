@@ -9,6 +9,7 @@ _data := {
 		{"label": "PII.Name", "min_severity": 1, "action": "flag", "code": "pii.name", "obligations": []},
 		{"label": "PII.Name.Deep", "min_severity": 4, "action": "block", "code": "deep", "obligations": []},
 		{"label": "SECRET", "min_severity": 2, "action": "block", "code": "secret", "obligations": ["rotate", "mask_spans"]},
+		{"label": "JAILBREAK", "min_severity": 1, "action": "block", "min_detectors": 2, "otherwise": "flag", "code": "jailbreak", "obligations": []},
 		{"label": "HARM", "min_severity": 2, "action": "human_review", "code": "harm", "obligations": []},
 	],
 }
@@ -134,4 +135,32 @@ test_misspelled_action_does_not_allow if {
 	data_with_typo := object.union(_data, {"labels": [typo]})
 	answer := decision.decision with input as question with data.decision as data_with_typo
 	answer == _decided("human_review", ["label.pii", "policy.unknown_action"], [])
+}
+
+test_two_detectors_that_agree_are_enough if {
+	finding := object.union(_sure("JAILBREAK", 3), {"detectors": 2})
+	_answer([finding]) == _decided("block", ["label.jailbreak"], [])
+}
+
+test_one_detector_alone_leads_to_the_milder_action if {
+	finding := object.union(_sure("JAILBREAK", 3), {"detectors": 1})
+	_answer([finding]) == _decided("flag", ["label.jailbreak"], [])
+}
+
+test_a_finding_that_counts_no_detectors_has_one if {
+	_answer([_sure("JAILBREAK", 3)]) == _decided("flag", ["label.jailbreak"], [])
+}
+
+test_without_a_milder_action_one_detector_alone_is_enough if {
+	strict := {"label": "JAILBREAK", "min_severity": 1, "action": "block", "min_detectors": 2, "code": "j", "obligations": []}
+	question := {"findings": [_sure("JAILBREAK", 3)], "coverage": {"score": 1}}
+	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [strict]})
+	answer == _decided("block", ["label.j"], [])
+}
+
+test_misspelled_milder_action_does_not_allow if {
+	typo := {"label": "IP", "min_severity": 1, "action": "block", "min_detectors": 2, "otherwise": "flagg", "code": "ip", "obligations": []}
+	question := {"findings": [_sure("IP", 3)], "coverage": {"score": 1}}
+	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [typo]})
+	answer == _decided("human_review", ["label.ip", "policy.unknown_action"], [])
 }

@@ -54,19 +54,6 @@ def mapping(
     )
 
 
-def found(label: str = "SECRET.Key", **changes: Any) -> CanonicalFinding:
-    source = {
-        "detector": "words",
-        "detector_version": "1",
-        "vendor_label": "KEY",
-        "method": "rule",
-        "relation": "exact",
-        "score": 1,
-    }
-    said = {"label": label, "confidence": 0.9, "severity": 3, "sources": [source]}
-    return CanonicalFinding.model_validate(said | changes)
-
-
 @dataclass
 class SayingPolicy:
     """Lets everybody in and allows everything, unless told otherwise."""

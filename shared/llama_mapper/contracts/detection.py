@@ -88,3 +88,11 @@ class DetectorInfo(Wire):
 
 class DetectorList(Wire):
     detectors: tuple[DetectorInfo, ...]
+
+
+class DetectorHealth(Wire):
+    """GET /api/v1/detectors/{id}/health: whether a detector can judge now."""
+
+    id: AnyDetectorId
+    version: Token
+    status: Literal["healthy", "loading"]

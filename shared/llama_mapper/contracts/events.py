@@ -2,15 +2,17 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, FiniteFloat, PositiveInt, model_validator
 
 from .analysis import CanonicalFinding, RiskLevel
 from .detection import ReportStatus
+from .evaluation import GateName
 from .identifiers import (
     AnyCanonicalLabel,
     AnyContentHmac,
     AnyCorrelationId,
     AnyDetectorId,
+    AnyEvaluationId,
     AnyEventId,
     AnyFrameworkId,
     AnyRequestId,
@@ -92,6 +94,29 @@ class AnalysisCompleted(EventData):
     versions: Versions
 
 
+class EvaluationCompleted(EventData):
+    """A model was measured; numbers and ids only. A gate that could not be measured is in neither list: not passed."""
+
+    type: ClassVar[str] = f"{PREFIX}.evaluation.completed.v1"
+
+    evaluation_id: AnyEvaluationId
+    model: Token
+    adapter: Token | None = None
+    golden_set: Token
+    golden_set_version: Token
+    cases: PositiveInt
+    metrics: dict[Token, FiniteFloat] = Field(min_length=1, max_length=64)
+    gates_passed: tuple[GateName, ...]
+    gates_failed: tuple[GateName, ...]
+    versions: Versions
+
+    @model_validator(mode="after")
+    def _a_gate_is_passed_or_failed(self) -> "EvaluationCompleted":
+        if set(self.gates_passed) & set(self.gates_failed):
+            raise ValueError("no gate can be both passed and failed")
+        return self
+
+
 class EventContext(Consumed):
     """The CloudEvents attributes we rely on; ``tenantid`` and ``correlationid`` are our extensions."""
 
@@ -106,4 +131,4 @@ class EventContext(Consumed):
     traceparent: str | None = Field(default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
-EVENTS: tuple[type[EventData], ...] = (FindingReported, FindingsMapped, AnalysisCompleted)
+EVENTS: tuple[type[EventData], ...] = (FindingReported, FindingsMapped, AnalysisCompleted, EvaluationCompleted)

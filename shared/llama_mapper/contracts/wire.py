@@ -75,6 +75,13 @@ VendorDescription = Annotated[
 ]
 """What the vendor's documentation says a label means: one line about the label, never about the content."""
 
+Question = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=300, pattern=_ONE_LINE, strip_whitespace=True),
+    AfterValidator(name_not_value),
+]
+"""A question about rules, never about a person: one line, and no value in it."""
+
 VendorSeverity = (
     Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
     | Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$")]

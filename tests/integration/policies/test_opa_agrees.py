@@ -36,6 +36,8 @@ BROKEN = {
         "thresholds": {"confidence": 0.5, "coverage": 0.8},
         "labels": [
             {"label": "PII", "min_severity": 2, "action": "blok", "code": "pii", "obligations": []},
+            {"label": "HARM", "min_severity": 1, "action": "block", "min_detectors": 2, "code": "h", "obligations": []},
+            {"label": "IP", "min_severity": 1, "action": "block", "min_detectors": 2, "otherwise": "?", "code": "i"},
             {"label": "SECRET", "min_severity": 0, "action": "flag", "code": "secret", "obligations": ["z", "a"]},
         ],
     },
@@ -97,6 +99,7 @@ FINDING = st.fixed_dictionaries(
         "label": st.one_of(st.sampled_from(LABELS), st.sampled_from(["PII.New", "PIIX", "OTHER.Unknown", ""])),
         "confidence": SHARE,
         "severity": st.integers(0, 4),
+        "detectors": st.integers(0, 3),
     }
 )
 QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {

@@ -13,8 +13,9 @@ from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.detection import Span
 from llama_mapper.contracts.identifiers import DetectorId, TenantId
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable
+from tests.fakes.findings import found
 from tests.fakes.mapping import finding
-from tests.fakes.orchestration import ANALYSIS, DEMO, found, mapping, report
+from tests.fakes.orchestration import ANALYSIS, DEMO, mapping, report
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -115,7 +116,7 @@ async def test_analyze_is_told_what_was_found_and_not_where() -> None:
         analyze = AnalyzeService(settings(), http, AsyncCircuitBreakerFactory())
         assert await analyze.analyze([one], 0.5, 5.0, DEMO) == ANALYSIS
     assert sent[0]["coverage"] == 0.5
-    assert [(said["label"], said["spans"]) for said in sent[0]["findings"]] == [("SECRET.Key", [])]
+    assert [(said["label"], said["spans"]) for said in sent[0]["findings"]] == [("PII.Contact.Email", [])]
 
 
 def test_without_a_key_there_is_no_hash_and_tenants_cannot_be_compared() -> None:

@@ -8,7 +8,7 @@ from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage, OrchestrateRequest
 from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
-from tests.fakes.orchestration import found
+from tests.fakes.findings import found
 
 SHIPPED = Path(Settings.model_fields["policies"].default)
 DEMO = TenantId("demo")
@@ -103,16 +103,16 @@ def test_a_selection_of_another_shape_is_a_problem_and_not_a_crash(tmp_path: Pat
 
 
 def test_a_decision_names_its_policy_and_version(shipped: RegoPolicy) -> None:
-    decision = shipped.decide([found()], COVERED, DEMO)
+    decision = shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO)
     assert (decision.action, decision.reasons, decision.obligations) == ("block", ("label.secret",), ("rotate_secret",))
     assert decision.policy_version == shipped.version
     assert shipped.version.startswith("2026.11.0+")
 
 
 def test_questions_do_not_leave_anything_behind(shipped: RegoPolicy) -> None:
-    assert shipped.decide([found()], COVERED, DEMO).action == "block"
+    assert shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO).action == "block"
     assert shipped.decide([], COVERED, DEMO).action == "allow"
-    assert shipped.decide([found()], COVERED, DEMO).action == "block"
+    assert shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO).action == "block"
 
 
 @pytest.mark.parametrize(

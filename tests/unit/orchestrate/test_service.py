@@ -215,7 +215,7 @@ async def test_where_detect_fails_the_model_servers_still_answer(problem: Proble
     answer = await fakes.judge(detector_types=["served", "keys", "words"])
     assert answer.degraded == (f"detector.keys.{status}", f"detector.words.{status}")
     assert answer.coverage.score == pytest.approx(1 / 3, abs=1e-4)
-    families = {one.detector: (one.family, one.version) for one in answer.detectors}
+    families = {str(one.detector): (one.family, one.version) for one in answer.detectors}
     assert (families["keys"], families["words"]) == (("secrets", "1.0"), ("pii", "1.0"))
 
 

@@ -89,8 +89,11 @@ def test_no_label_has_two_entries(data: Any) -> None:
 
 def test_every_entry_is_complete_and_its_action_is_one(data: Any) -> None:
     for entry in data["decision"]["labels"]:
-        assert set(entry) == {"label", "min_severity", "action", "code", "obligations"}, entry["label"]
-        assert entry["action"] in {"allow", "flag", "redact", "human_review", "block"}, entry["label"]
+        agreement = set(entry) & {"min_detectors", "otherwise"}
+        assert agreement in (set(), {"min_detectors", "otherwise"}), entry["label"]
+        assert set(entry) - agreement == {"label", "min_severity", "action", "code", "obligations"}, entry["label"]
+        actions = {entry["action"], entry.get("otherwise", "allow")}
+        assert actions <= {"allow", "flag", "redact", "human_review", "block"}, entry["label"]
         assert entry["min_severity"] in range(5), entry["label"]
         assert re.fullmatch(r"[a-z][a-z_.]*", entry["code"]), entry["label"]
 
@@ -114,7 +117,8 @@ def test_every_label_of_weight_is_someones_business(data: Any) -> None:
         ("PII.Person.Name", 1, "flag"),
         ("PII.Location.Place", 1, "allow"),
         ("SECRET.ServiceKey.Cloud", 4, "block"),
-        ("JAILBREAK.RolePlay", 3, "block"),
+        ("JAILBREAK.RolePlay", 3, "human_review"),  # block only where two detectors agree
+        ("PII.Person.DateOfBirth", 2, "redact"),
         ("HARM.Hate.Religion", 3, "block"),
         ("HARM.Speech.Threat", 3, "human_review"),
         ("HARM.Speech.Profanity", 1, "allow"),
