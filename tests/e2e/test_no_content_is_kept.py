@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.e2e.running import System
-from tests.e2e.test_flow import HEADERS, judge, report, wait_until_recorded
+from tests.e2e.test_flow import HEADERS, Json, judge, report, wait_until_recorded
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def test_the_canary_is_nowhere_after_shutdown(own_system: System) -> None:
     url = own_system.urls["mapper"] + "/api/v1/map"
     assert httpx.post(url, json={"detector": "presidio", "label": EMAIL}, timeout=10).status_code == 400
     assert httpx.post(ingress, content=EMAIL.encode(), timeout=10).status_code == 400
-    leaking = {"detector": "presidio", "label": f"EMAIL {EMAIL}"}  # a producer that breaks the contract
+    leaking: Json = {"detector": "presidio", "label": f"EMAIL {EMAIL}"}  # a producer that breaks the contract
     assert report(own_system, leaking, "canary-leaked").status_code == 202
     assert report(own_system, {"detector": "gitleaks", "label": "github-pat"}, "canary-report").status_code == 202
     wait_until_recorded(own_system, "canary-report")
