@@ -38,7 +38,14 @@ UNREADABLE = "orchestrate:outbox:unreadable"
 
 
 class DetectService:
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        client: httpx.AsyncClient,
+        breakers: AsyncCircuitBreakerFactory,
+        known_for_seconds: float = KNOWN_FOR_SECONDS,
+    ) -> None:
+        self._known_for_seconds = known_for_seconds
         self._service = ServiceClient("detect", settings.detect_url, client, breakers)
         self._url = settings.detect_url.rstrip("/") + "/api/v1/detectors"
         self._client = client
@@ -55,7 +62,7 @@ class DetectService:
             try:
                 answer = await self._client.get(self._url, timeout=1.0)
                 self._known = DetectorList.model_validate_json(answer.content).detectors
-                self._known_until = time.monotonic() + KNOWN_FOR_SECONDS
+                self._known_until = time.monotonic() + self._known_for_seconds
             except (httpx.HTTPError, ValueError) as error:
                 if not self._known:
                     raise Unavailable("detect does not answer", retry_after_seconds=1) from error

@@ -1,22 +1,13 @@
 """The vocabularies we ship, and the traps they were curated around."""
 
-from pathlib import Path
-
 import pytest
 
 from llama_mapper.taxonomy import Taxonomy
 from mapper_serving.lint import Report, lint
 from mapper_serving.rules import Rules
-from mapper_serving.settings import Settings
-from mapper_serving.vocabulary import Vocabularies, read_all
 from tests.fakes.mapping import finding
 
-FOLDER = Path(Settings.model_fields["vocabularies"].default)
-
-
-@pytest.fixture(scope="module")
-def rules(taxonomy: Taxonomy) -> Rules:
-    return Rules(Vocabularies(read_all(FOLDER)), taxonomy)
+from .conftest import FOLDER
 
 
 @pytest.fixture(scope="module")

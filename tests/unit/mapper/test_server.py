@@ -1,8 +1,6 @@
 """The mapper over HTTP, on the vocabularies we ship, in this process."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,57 +8,9 @@ import jsonschema
 import pytest
 
 from llama_mapper.contracts.events import FindingsMapped
-from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.schemas import schema_of
-from llama_mapper.taxonomy import Taxonomy
-from mapper_serving.adapters import MemoryStore
-from mapper_serving.rules import Rules
-from mapper_serving.server import create_server
-from mapper_serving.service import Mapper
-from mapper_serving.settings import Settings
-from mapper_serving.vocabulary import Vocabularies, read_all
 
-# KServe answers V1 with a response class that FastAPI has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated")
-
-FOLDER = Path(Settings.model_fields["vocabularies"].default)
-EMAIL = {"detector": "presidio", "detector_version": "2.2.366", "label": "EMAIL_ADDRESS"}
-JSON = {"content-type": "application/json"}
-V1, V2 = "/v1/models/mapper:predict", "/v2/models/mapper/infer"
-
-Client = Callable[..., httpx.AsyncClient]
-
-
-@pytest.fixture(scope="module")
-def rules(taxonomy: Taxonomy) -> Rules:
-    return Rules(Vocabularies(read_all(FOLDER)), taxonomy)
-
-
-@pytest.fixture
-async def client(rules: Rules, taxonomy: Taxonomy) -> AsyncIterator[Client]:
-    opened: list[httpx.AsyncClient] = []
-
-    def serve(**settings: Any) -> httpx.AsyncClient:
-        store = MemoryStore(taxonomy.version)
-        versions = Versions(taxonomy=taxonomy.version, mapper="1")
-        mapper = Mapper(rules=rules, cache=store, reviews=store, versions=versions)
-        app = create_server(mapper, store, Settings(**settings))
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        opened.append(httpx.AsyncClient(transport=transport, base_url="http://mapper"))
-        return opened[-1]
-
-    yield serve
-    for one in opened:
-        await one.aclose()
-
-
-def problem(response: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem document *response* must be."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    document: dict[str, Any] = response.json()
-    assert document["status"] == status
-    return document
+from .conftest import EMAIL, JSON, Client, problem
 
 
 async def test_one_finding_is_mapped(client: Client) -> None:
@@ -146,97 +96,6 @@ async def test_a_bad_item_of_a_batch_costs_only_itself(client: Client) -> None:
 async def test_a_batch_of_none_or_too_many_is_refused(client: Client, items: Any) -> None:
     document = problem(await client(max_bytes=1_000_000).post("/api/v1/map/batch", json={"items": items}), 400)
     assert [error["field"] for error in document["errors"]] == ["items"]
-
-
-async def test_kserve_v1_predicts(client: Client) -> None:
-    response = await client().post(V1, json={"instances": [EMAIL, {"detector": "x"}]})
-    assert response.status_code == 200
-    predictions = response.json()["predictions"]
-    assert [one["status"] for one in predictions] == [200, 400]
-    assert predictions[0]["mapping"]["labels"][0]["label"] == "PII.Contact.Email"
-
-
-@pytest.mark.parametrize("body", [{}, [], 3, None, {"instances": "x"}, {"instances": []}, {"inputs": [EMAIL]}])
-async def test_a_wrong_v1_request_is_a_problem_that_names_instances(client: Client, body: Any) -> None:
-    response = await client().post(V1, content=json.dumps(body), headers=JSON)
-    assert [error["field"] for error in problem(response, 400)["errors"]] == ["instances"]
-
-
-def tensor(*rows: object, datatype: str = "BYTES", **rest: object) -> dict[str, object]:
-    one = {"name": "findings", "shape": [len(rows)], "datatype": datatype, "data": list(rows)} | rest
-    return {"inputs": [one]}
-
-
-async def test_kserve_v2_infers(client: Client) -> None:
-    body = tensor(json.dumps(EMAIL), json.dumps({"detector": "x"})) | {"id": "r1"}
-    response = await client().post(V2, json=body)
-    assert response.status_code == 200
-    answer = response.json()
-    assert (answer["id"], answer["model_name"]) == ("r1", "mapper")
-    (output,) = answer["outputs"]
-    assert (output["name"], output["shape"], output["datatype"]) == ("mappings", [2], "BYTES")
-    assert [json.loads(row)["status"] for row in output["data"]] == [200, 400]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        tensor(1.0, datatype="FP32"),
-        tensor(json.dumps(EMAIL), datatype="FP16"),
-        tensor(json.dumps(EMAIL), datatype="TEXT"),
-        tensor("canary, not json"),
-        tensor(None),
-        tensor([json.dumps(EMAIL)]),
-        tensor("\ud800"),
-        tensor(json.dumps(EMAIL), data=None),
-        tensor(json.dumps(EMAIL), data={"a": 1}),
-        tensor(json.dumps(EMAIL), name=None),
-        {"inputs": []},
-        {"inputs": [{"name": "x"}]},
-        {"inputs": "canary"},
-        {},
-        [],
-        None,
-    ],
-)
-async def test_a_wrong_v2_request_is_a_problem_and_not_a_crash(client: Client, body: Any) -> None:
-    response = await client().post(V2, content=json.dumps(body), headers=JSON)
-    problem(response, 400)
-    assert "canary" not in response.text
-
-
-@pytest.mark.parametrize("length", ["92", "x", "-1", "100000"])
-async def test_binary_tensors_are_refused(client: Client, length: str) -> None:
-    headers = {"content-type": "application/octet-stream", "inference-header-content-length": length}
-    problem(await client().post(V2, content=b'{"inputs":[]}canary', headers=headers), 400)
-
-
-async def test_another_model_is_not_here(client: Client) -> None:
-    asked = client()
-    for path in ("/v1/models/other:predict", "/v2/models/other/infer"):
-        problem(await asked.post(path, json=tensor("{}")), 404)
-    problem(await asked.get("/v2/models/other/ready"), 404)
-
-
-async def test_nobody_can_unload_the_mapper(client: Client) -> None:
-    asked = client()
-    for verb in ("unload", "load"):
-        problem(await asked.post(f"/v2/repository/models/mapper/{verb}", json={}), 404)
-    assert (await asked.get("/v2/models/mapper/ready")).status_code == 200
-
-
-async def test_what_the_mapper_does_not_do_is_a_problem_and_not_a_crash(client: Client) -> None:
-    asked = client()
-    problem(await asked.post("/v1/models/mapper:explain", json={"instances": [EMAIL]}), 405)
-    problem(await asked.post("/v2/models/mapper/versions/1/infer", json=tensor("{}")), 404)
-    problem(await asked.post(V2, params={"model_version": "1"}, json=tensor("{}")), 400)
-
-
-@pytest.mark.parametrize(
-    "path", ["/v1/models", "/v1/models/mapper", "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/mapper"]
-)
-async def test_kserve_can_ask_how_the_mapper_is(client: Client, path: str) -> None:
-    assert (await client().get(path)).status_code == 200
 
 
 ATTRIBUTES = {

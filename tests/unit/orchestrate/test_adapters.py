@@ -42,6 +42,15 @@ async def test_detect_is_asked_for_its_detectors_once_in_a_while() -> None:
     assert asked == ["http://detect/api/v1/detectors"]
 
 
+async def test_an_old_list_is_better_than_none_and_a_detect_that_fails_is_left_alone_for_a_while() -> None:
+    listed = {"detectors": [{"id": "a", "version": "1", "family": "pii", "loaded": True}]}
+    answers = [httpx.Response(200, json=listed), httpx.Response(503)]
+    async with client(lambda _: answers.pop(0)) as http:
+        detect = DetectService(settings(), http, AsyncCircuitBreakerFactory(), known_for_seconds=0.0)
+        assert [[one.id for one in await detect.known()] for _ in range(3)] == [["a"]] * 3
+    assert answers == []
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"detectors": [{"id": "NOT AN ID"}]}'])
 async def test_a_detect_that_never_answered_well_is_unavailable(body: bytes) -> None:
     async with client(lambda _: httpx.Response(503, content=body)) as http:
