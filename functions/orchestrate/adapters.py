@@ -22,7 +22,7 @@ from llama_mapper.contracts.detection import DetectorInfo, DetectorList, Detecto
 from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, EventId, TenantId
 from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Mapping, MapRequest, VendorFinding
-from llama_mapper.contracts.problems import DetectorCommunicationFailed, Unavailable
+from llama_mapper.contracts.problems import DetectorCommunicationFailed, InternalError, Unavailable
 
 from .settings import Settings
 
@@ -34,7 +34,7 @@ ASK_AGAIN_SECONDS = 5.0
 WORDS_AT_ONCE = 50
 """The mapper takes 64 KB a request; a finding without its span is at most about one."""
 OUTBOX = "orchestrate:outbox"
-UNREADABLE = "orchestrate:outbox:unreadable"
+SET_ASIDE = "orchestrate:outbox:set-aside"
 
 
 class DetectService:
@@ -186,20 +186,29 @@ class Outbox:
                 kept: Any = await cast(Awaitable[Any], self._redis.lindex(OUTBOX, 0))
                 if kept is None:
                     return
-                if (outgoing := _outgoing(kept)) is None:
-                    metrics.FALLBACKS.labels("outbox.unreadable").inc()
-                    log.error("outbox.unreadable", extra={"store": "outbox"})
-                    await cast(Awaitable[Any], self._redis.rpush(UNREADABLE, kept))
-                else:
-                    await self._sink.send(outgoing)
+                if not await self._sent(kept):
+                    metrics.FALLBACKS.labels("outbox.set_aside").inc()
+                    log.error("outbox.set_aside", extra={"store": "outbox"})
+                    await cast(Awaitable[Any], self._redis.rpush(SET_ASIDE, kept))
                 await cast(Awaitable[Any], self._redis.lrem(OUTBOX, 1, kept))
             except (Unavailable, RedisError):
                 log.info("outbox.waiting", extra={"store": "broker"})
                 await asyncio.sleep(self._retry_seconds)
 
+    async def _sent(self, kept: bytes) -> bool:
+        """Send a kept event; False where it cannot be read or will never be taken: it must not hold up the others."""
+        outgoing = _outgoing(kept)
+        if outgoing is None:
+            return False
+        try:
+            await self._sink.send(outgoing)
+        except InternalError:
+            return False
+        return True
+
 
 def _outgoing(kept: bytes) -> Outgoing | None:
-    """Read a kept event; None where this version cannot, as one such entry must not hold up all behind it."""
+    """Read a kept event; None where this version cannot."""
     try:
         tenant_id, correlation_id, data = json.loads(kept)
         event = FindingsMapped.model_validate(data)

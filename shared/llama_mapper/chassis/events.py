@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from llama_mapper.contracts.events import EventContext, EventData
 from llama_mapper.contracts.identifiers import CorrelationId, EventId, TenantId
-from llama_mapper.contracts.problems import Problem, Unavailable, Unprocessable
+from llama_mapper.contracts.problems import InternalError, Problem, Unavailable, Unprocessable
 
 from . import correlation, metrics
 from .faults import field_errors, named
@@ -145,6 +145,10 @@ def add_consumer(app: FastAPI, handlers: Mapping[type[EventData], Consumer], pat
         return Response(body, 200, headers)
 
 
+RETRIED = frozenset({404, 408, 409, 429})
+"""Answers below 500 after which a broker's own dispatcher would try again (knative-eventing, retries.go)."""
+
+
 class Sink:
     """Sends events to the broker (``K_SINK``, as Knative's SinkBinding injects it); no URL means events are off."""
 
@@ -156,7 +160,8 @@ class Sink:
         """Hand *event* to the broker and wait for its 202.
 
         Raises:
-            Unavailable: the broker did not take it.
+            Unavailable: the broker did not take it now.
+            InternalError: the broker will never take it (a 4xx that waiting does not cure): a fault of ours.
         """
         if not self._url:
             return
@@ -168,5 +173,7 @@ class Sink:
             raise Unavailable("the broker does not answer", retry_after_seconds=1) from error
         if answer.status_code != 202:
             metrics.EVENTS.labels(event.data.type, "unsent").inc()
-            raise Unavailable("the broker refused the event", retry_after_seconds=1)
+            if 400 <= answer.status_code < 500 and answer.status_code not in RETRIED:
+                raise InternalError("the broker refuses the event for good")
+            raise Unavailable("the broker does not take the event now", retry_after_seconds=1)
         metrics.EVENTS.labels(event.data.type, "sent").inc()

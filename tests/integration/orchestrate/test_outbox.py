@@ -10,7 +10,7 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.adapters import OUTBOX, UNREADABLE, Outbox
+from functions.orchestrate.adapters import OUTBOX, SET_ASIDE, Outbox
 from llama_mapper.chassis import correlation, metrics
 from llama_mapper.chassis.events import Sink
 from llama_mapper.contracts.events import FindingsMapped
@@ -124,15 +124,26 @@ async def test_an_entry_that_cannot_be_read_holds_up_nothing_and_is_kept_apart(
     redis: Redis, url: str, entry: bytes
 ) -> None:
     await redis.rpush(OUTBOX, entry)
-    before = counted("outbox.unreadable")
+    before = counted("outbox.set_aside")
     port = free_port()
     async with outbox(f"http://127.0.0.1:{port}", url) as box:
         await box.mapped(event(1), DEMO)
         async with listening(saying(TAKEN), port=port) as broker:
             assert await taking(broker, 1) == ["request-1"]
             await emptied(redis)
-    assert await redis.lrange(UNREADABLE, 0, -1) == [entry]
-    assert counted("outbox.unreadable") - before == 1
+    assert await redis.lrange(SET_ASIDE, 0, -1) == [entry]
+    assert counted("outbox.set_aside") - before == 1
+
+
+async def test_an_entry_the_broker_refuses_for_good_holds_up_nothing_and_is_kept_apart(redis: Redis, url: str) -> None:
+    port = free_port()
+    async with outbox(f"http://127.0.0.1:{port}", url) as box:
+        await box.mapped(event(1), DEMO)
+        await box.mapped(event(2), DEMO)
+        async with listening(saying(Answer(400), TAKEN), port=port) as broker:
+            assert await taking(broker, 2) == ["request-1", "request-2"]
+            await emptied(redis)
+    assert [json.loads(kept)[2]["request_id"] for kept in await redis.lrange(SET_ASIDE, 0, -1)] == ["request-1"]
 
 
 async def test_what_is_kept_is_the_event_and_no_more(redis: Redis, url: str) -> None:

@@ -11,7 +11,7 @@ from llama_mapper.chassis.events import Outgoing, Sink, add_consumer, decode, de
 from llama_mapper.contracts.events import AnalysisCompleted, EventContext, FindingReported
 from llama_mapper.contracts.identifiers import CorrelationId, EventId, RequestId, TenantId
 from llama_mapper.contracts.mapping import Versions
-from llama_mapper.contracts.problems import Problem, Unavailable, Unprocessable
+from llama_mapper.contracts.problems import InternalError, Problem, Unavailable, Unprocessable
 
 from .conftest import Client
 
@@ -239,9 +239,15 @@ async def test_the_sink_posts_a_binary_event() -> None:
     assert decode(request.headers, request.content)[0].tenantid == "demo"
 
 
-@pytest.mark.parametrize("status", [200, 400, 429, 503])
-async def test_a_broker_that_does_not_take_it_is_unavailable(status: int) -> None:
-    with pytest.raises(Unavailable, match="the broker refused the event") as caught:
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_a_broker_that_will_never_take_it_is_a_fault_of_ours(status: int) -> None:
+    with pytest.raises(InternalError, match="refuses the event for good"):
+        await Sink("http://broker", broker(status, [])).send(outgoing())
+
+
+@pytest.mark.parametrize("status", [200, 404, 429, 503])
+async def test_a_broker_that_does_not_take_it_now_is_unavailable(status: int) -> None:
+    with pytest.raises(Unavailable, match="does not take the event now") as caught:
         await Sink("http://broker", broker(status, [])).send(outgoing())
     assert caught.value.retry_after_seconds == 1
 
