@@ -1,5 +1,5 @@
 # One line each; every line can be pasted into a shell. `make` alone lists them.
-.PHONY: help setup demo up down status test check fast images schemas lock clean
+.PHONY: help setup model demo up down status test check fast images schemas lock clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
@@ -7,14 +7,23 @@ PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/inject
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
 
-.venv/.ready: constraints.txt functions/detect/models.txt pyproject.toml
+.venv/.ready: constraints.txt functions/detect/models.txt inference-services/mapper/models.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip install --quiet --compile-bytecode --no-deps --requirements constraints.txt --requirements functions/detect/models.txt --editable .
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip install --quiet --compile-bytecode --no-deps --requirements constraints.txt --requirements functions/detect/models.txt --requirements inference-services/mapper/models.txt --editable .
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python opa-golib-python-bindings==0.4.4  # real OPA, to compare with
 	touch $@
 
 setup: .venv/.ready  ## .venv with everything the system and its tests need
+
+.venv-model/.ready: constraints-model.txt
+	$(PYTHON) -m venv .venv-model
+	.venv-model/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	.venv-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-model.txt
+	touch $@
+
+model: .venv-model/.ready  ## the model's own environment (2.3 GB) and its weights: base and adapter joined
+	PYTHONPATH=shared:inference-services/mapper .venv-model/bin/python -m mapper_training.merge smollm2-choose
 
 demo: setup  ## start the system, send real input through it, print what came out, stop
 	@$(BIN)/llama-mapper demo
@@ -46,4 +55,4 @@ lock: setup  ## resolve every room's requirements into constraints.txt
 	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --universal --output-file constraints.txt pyproject.toml functions/*/requirements.txt inference-services/*/requirements.txt shared/llama_mapper/local/requirements.txt tests/requirements.txt
 
 clean:  ## remove the environment, caches and what the local run left
-	rm -rf .venv .run .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .venv-model .run .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

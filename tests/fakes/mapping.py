@@ -21,6 +21,9 @@ class SayingModel:
         self._answer = answer
         self.asked: list[str] = []
 
+    def start(self) -> None:
+        """Nothing takes time here."""
+
     async def resolve(self, finding: VendorFinding) -> Resolution:
         self.asked.append(finding.label)
         if isinstance(self._answer, Problem):

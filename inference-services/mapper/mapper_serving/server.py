@@ -25,6 +25,8 @@ def create_server(mapper: Mapper, store: MemoryStore | RedisStore, settings: Set
     """Return the application; *store* also lists the review queue."""
 
     async def readiness() -> dict[str, bool]:
+        if mapper.model:
+            mapper.model.start()  # not waited for: rules answer while the model is away
         return {"rules": True, "store": await store.ready()}
 
     app = create_app(

@@ -31,6 +31,9 @@ class Model(Protocol):
         Unavailable, RequestTimeout: no answer within the mapper's budget.
     """
 
+    def start(self) -> None:
+        """Begin what takes time; called inside the running loop, as often as one likes."""
+
     async def resolve(self, finding: VendorFinding) -> Resolution: ...
 
 

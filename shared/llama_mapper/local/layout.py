@@ -26,10 +26,24 @@ FUNCTIONS_BEFORE = ("detect", "record", "analyze")
 FUNCTIONS_AFTER = ("orchestrate", "console")
 OPTIONAL = frozenset({"console"})
 
+EXPERIMENT = "smollm2-choose"
+# Eager: compiling takes two minutes for nothing here. Blocks of 32: with the CPU's default of 128 short prompts miss
+# the prefix cache.
+_VLLM = ("--served-model-name", "mapper-llm", "--enforce-eager", "--block-size", "32", "--max-model-len", "512")
+_VLLM_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One child process. ``absent`` says why it cannot be started at all; empty when it can."""
+    """One child process. ``absent`` says why it cannot be started at all; empty when it can.
+
+    The system is up without a part that is not ``awaited``; such a part joins when it is ready.
+    """
 
     name: str
     port: int
@@ -40,6 +54,7 @@ class Part:
     cwd: Path | None = None
     needs: tuple[str, ...] = ()
     optional: bool = False
+    awaited: bool = True
     absent: str = ""
 
 
@@ -69,6 +84,7 @@ class Layout:
         return (
             self._valkey(),
             *(self._function(name) for name in FUNCTIONS_BEFORE),
+            self._predictor(),
             self._mapper(),
             self._broker(),
             *(self._function(name) for name in FUNCTIONS_AFTER),
@@ -125,6 +141,45 @@ class Layout:
             absent="" if source.is_file() else f"functions/{name}/main.py is not there",
         )
 
+    @property
+    def merged(self) -> Path:
+        """Where `make model` puts base and adapter joined."""
+        return self.root / ".cache" / "models" / EXPERIMENT
+
+    def _adapter(self) -> dict[str, str]:
+        """What the mapper is told of the model, where `make model` has made one."""
+        if self._predictor().absent:
+            return {}
+        adapter = self.root / "inference-services" / "mapper" / "experiments" / EXPERIMENT / "adapter"
+        return {
+            "MAPPER_PREDICTOR_URL": self.url("predictor"),
+            "MAPPER_ADAPTER": str(adapter),
+            "MAPPER_VECTORS": str(self.root / ".cache" / "vectors.npz"),
+        }
+
+    def _predictor(self) -> Part:
+        """The model: vLLM's CPU build in an environment of its own, serving base and adapter merged."""
+        port = self.ports["predictor"]
+        python = self.root / ".venv-model" / "bin" / "python"
+        there = python.is_file() and (self.merged / "model.safetensors").is_file()
+        dropped = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+        environment = {name: value for name, value in os.environ.items() if name not in dropped}
+        return Part(
+            name="predictor",
+            port=port,
+            command=(
+                *(str(python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(self.merged), *_VLLM),
+                *("--host", HOST, "--port", str(port)),
+            ),
+            environment=environment | _VLLM_ENVIRONMENT,
+            probe=readiness.http(port, "/health"),
+            log=self.directory.logs / "predictor.log",
+            cwd=self.directory.path,
+            optional=True,
+            awaited=False,
+            absent="" if there else "no model is here, rules answer alone; `make model` gets one",
+        )
+
     def _mapper(self) -> Part:
         port = self.ports["mapper"]
         folder = self.root / "inference-services" / "mapper" / "mapper_serving"
@@ -132,7 +187,7 @@ class Layout:
             name="mapper",
             port=port,
             command=(sys.executable, "-m", "mapper_serving"),
-            environment=self._environment({"MAPPER_HOST": HOST, "MAPPER_PORT": str(port)}),
+            environment=self._environment({"MAPPER_HOST": HOST, "MAPPER_PORT": str(port), **self._adapter()}),
             probe=readiness.http(port),
             log=self.directory.logs / "mapper.jsonl",
             cwd=self.root,

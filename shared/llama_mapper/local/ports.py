@@ -18,6 +18,7 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "detect": 91,
         "record": 92,
         "valkey": 93,
+        "predictor": 94,
     }
 )
 _LOWEST, _HIGHEST = 1, 65_535

@@ -50,7 +50,7 @@ class Supervisor:
         return tuple(self._states.values())
 
     async def start(self) -> None:
-        """Start everything; return when every part is ready, or is optional and given up. Parts go on being kept.
+        """Start everything; return when every awaited part is ready, or optional and given up. All go on being kept.
 
         Raises:
             CannotRun: a required part did not become ready; the others may be running, so call ``stop``.
@@ -60,7 +60,7 @@ class Supervisor:
                 raise CannotRun(f"{part.name} cannot be started: {part.absent}")
         self._settled = {part.name: asyncio.get_running_loop().create_future() for part in self._parts}
         self._keepers = [asyncio.create_task(self._keep(part)) for part in self._parts]
-        await asyncio.gather(*self._settled.values())
+        await asyncio.gather(*(self._settled[part.name] for part in self._parts if part.awaited))
 
     async def stop(self) -> None:
         """Stop all in reverse order. May be called at any moment, also while ``start`` waits."""

@@ -45,8 +45,28 @@ def test_what_a_part_needs_comes_before_it(plan: Layout) -> None:
         assert all(names.index(need) < names.index(part.name) for need in part.needs)
 
 
-def test_the_console_alone_is_optional(plan: Layout) -> None:
-    assert [part.name for part in plan.parts() if part.optional] == ["console"]
+def test_the_model_and_the_console_are_optional(plan: Layout) -> None:
+    assert [part.name for part in plan.parts() if part.optional] == ["predictor", "console"]
+
+
+def test_nobody_waits_for_the_model(plan: Layout) -> None:
+    assert [part.name for part in plan.parts() if not part.awaited] == ["predictor"]
+
+
+def test_without_a_model_the_mapper_is_told_of_none(plan: Layout) -> None:
+    assert "make model" in by_name(plan)["predictor"].absent
+    assert "MAPPER_PREDICTOR_URL" not in by_name(plan)["mapper"].environment
+
+
+def test_with_a_model_the_mapper_is_told_where_it_is(plan: Layout, checkout: Path) -> None:
+    for made in (checkout / ".venv-model" / "bin" / "python", plan.merged / "model.safetensors"):
+        made.parent.mkdir(parents=True)
+        made.touch()
+    parts = by_name(plan)
+    assert parts["predictor"].absent == ""
+    assert "PYTHONPATH" not in parts["predictor"].environment
+    assert parts["mapper"].environment["MAPPER_PREDICTOR_URL"] == plan.url("predictor")
+    assert parts["mapper"].environment["MAPPER_ADAPTER"].endswith("/adapter")
 
 
 def test_a_function_runs_in_the_frameworks_asynchronous_application(plan: Layout, checkout: Path) -> None:

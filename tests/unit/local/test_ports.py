@@ -16,6 +16,7 @@ def test_the_usual_ports() -> None:
         "detect": 8091,
         "record": 8092,
         "valkey": 8093,
+        "predictor": 8094,
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llama_mapper.local.layout import Part
+from llama_mapper.local.readiness import http
 from llama_mapper.local.refusal import CannotRun
 from llama_mapper.local.state import PartState
 from llama_mapper.local.supervisor import Patience, Supervisor
@@ -85,6 +86,14 @@ async def test_a_part_starts_after_what_it_needs(make_part: MakePart) -> None:
     async with supervised(make_part("store"), make_part("broker", needs=("store",))) as (_, watcher):
         moments = [(part.name, part.state) for part in watcher.changes]
         assert moments.index(("store", "ready")) < moments.index(("broker", "starting"))
+
+
+async def test_nobody_waits_for_a_part_that_is_not_awaited(make_part: MakePart) -> None:
+    slow = replace(make_part("model", optional=True), awaited=False, probe=http(1))  # nobody answers there
+    async with supervised(make_part("mapper"), slow) as (supervisor, _):
+        states = {part.name: part.state for part in supervisor.states}
+        assert states["mapper"] == "ready"
+        assert states["model"] in ("waiting", "starting")
 
 
 async def test_stopping_keeps_the_reverse_order(make_part: MakePart, journal: Path) -> None:
