@@ -1,5 +1,7 @@
 """The client of the model's server: two tokens in, shares out, every failure one of two problems."""
 
+import asyncio
+import contextlib
 import json
 
 import httpx
@@ -17,9 +19,19 @@ def server(client: httpx.AsyncClient) -> CompletionServer:
     return CompletionServer(URL, "mapper-llm", client, AsyncCircuitBreakerFactory(), 0.4)
 
 
+async def warm(client: httpx.AsyncClient) -> CompletionServer:
+    """A server that has given its first answer."""
+    predictor = server(client)
+    while True:
+        with contextlib.suppress(Unavailable):
+            await predictor.ask("warm up ->", 2)
+            return predictor
+        await asyncio.sleep(0)
+
+
 async def test_shares_are_of_the_allowed_letters_only() -> None:
     client, _ = serving(GOOD)
-    completion = await server(client).ask("ssn ->", 2)
+    completion = await (await warm(client)).ask("ssn ->", 2)
     assert completion.letters == pytest.approx((0.6 / 0.9, 0.2 / 0.9), abs=1e-4)
     assert completion.none == pytest.approx(0.1 / 0.9, abs=1e-4)
     assert max(completion.relations, key=lambda name: completion.relations[name]) == "broader"
@@ -28,14 +40,14 @@ async def test_shares_are_of_the_allowed_letters_only() -> None:
 
 async def test_a_letter_the_server_does_not_name_is_next_to_impossible() -> None:
     client, _ = serving(GOOD)
-    assert (await server(client).ask("ssn ->", 4)).letters[2] < 1e-5
+    assert (await (await warm(client)).ask("ssn ->", 4)).letters[2] < 1e-5
 
 
 async def test_the_answer_is_bound_to_the_grammar() -> None:
     client, asked = serving(GOOD)
-    await server(client).ask("ssn ->", 2)
-    body = json.loads(asked[0].content)
-    assert str(asked[0].url) == URL + "/v1/completions"
+    await (await warm(client)).ask("ssn ->", 2)
+    body = json.loads(asked[-1].content)
+    assert str(asked[-1].url) == URL + "/v1/completions"
     assert (body["max_tokens"], body["temperature"], body["model"]) == (2, 0, "mapper-llm")
     assert body["structured_outputs"] == {"choice": [f" {x}{m}" for x in "AB" for m in "=<>~"] + [" Z="]}
 
@@ -54,21 +66,41 @@ async def test_the_answer_is_bound_to_the_grammar() -> None:
     ],
 )
 async def test_whatever_goes_wrong_is_unavailable(answer: httpx.Response | Exception) -> None:
-    client, _ = serving(answer)
+    client, _ = serving(GOOD, GOOD, answer)
+    predictor = await warm(client)
     with pytest.raises(Unavailable):
-        await server(client).ask("ssn ->", 2)
+        await predictor.ask("ssn ->", 2)
 
 
 async def test_a_slow_server_is_a_timeout() -> None:
-    client, _ = serving(httpx.ReadTimeout("slow"))
+    client, _ = serving(GOOD, GOOD, httpx.ReadTimeout("slow"))
+    predictor = await warm(client)
     with pytest.raises(RequestTimeout):
-        await server(client).ask("ssn ->", 2)
+        await predictor.ask("ssn ->", 2)
+
+
+async def test_before_its_first_answer_a_server_is_not_waited_for() -> None:
+    client, asked = serving(GOOD)
+    predictor = server(client)
+    with pytest.raises(Unavailable, match="warming up"):
+        await predictor.ask("ssn ->", 2)
+    assert asked == []
+
+
+async def test_a_server_that_was_away_is_warmed_up_again() -> None:
+    client, _ = serving(GOOD, GOOD, httpx.ConnectError("refused"), GOOD)
+    predictor = await warm(client)
+    with pytest.raises(Unavailable, match="does not answer"):
+        await predictor.ask("ssn ->", 2)
+    with pytest.raises(Unavailable, match="warming up"):
+        await predictor.ask("ssn ->", 2)
 
 
 async def test_after_five_failures_the_server_is_left_alone() -> None:
-    client, asked = serving(httpx.ConnectError("refused"))
-    predictor = server(client)
+    client, asked = serving(GOOD, GOOD, httpx.Response(500))
+    predictor = await warm(client)
+    before = len(asked)
     for _ in range(7):
         with pytest.raises(Unavailable):
             await predictor.ask("ssn ->", 2)
-    assert len(asked) == 5
+    assert len(asked) - before == 5
