@@ -11,7 +11,7 @@ help:  ## this list
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip install --quiet --compile-bytecode --no-deps --requirements constraints.txt --requirements functions/detect/models.txt --requirements inference-services/mapper/models.txt --editable .
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python opa-golib-python-bindings==0.4.4  # real OPA, to compare with
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python opa-golib-python-bindings==0.4.4  # real OPA, to compare with
 	touch $@
 
 setup: .venv/.ready  ## .venv with everything the system and its tests need
