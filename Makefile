@@ -1,11 +1,11 @@
 # One line each; every line can be pasted into a shell. `make` alone lists them.
-.PHONY: help setup model demo up down status test check fast images schemas lock clean
+.PHONY: help setup model demo up down status test check fast schemas lock clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | column -t -s "$$(printf '\t')"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: constraints.txt functions/detect/models.txt inference-services/mapper/models.txt pyproject.toml
 	$(PYTHON) -m venv .venv
