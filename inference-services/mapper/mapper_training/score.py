@@ -61,7 +61,7 @@ def ask(part: Part, base: Path, adapter: Path | None, kept: Path, candidates: in
     weights = sha256(adapter / WEIGHTS) if adapter else None
     if kept.is_file():
         stored = json.loads(kept.read_text("utf-8"))
-        if stored["prompts"] == prompts and stored["adapter"] == weights:
+        if stored["prompts"] == prompts and stored.get("adapter") == weights:
             return part.cut([Scored.model_validate(s) for s in stored["scored"]])
     scored = Model(base, adapter, threads).score(posed, candidates)
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ fits it and serving applies it, so it stands here. Why an answer got its confide
 import math
 from collections.abc import Sequence
 
+from .identifiers import AnyCanonicalLabel
+from .mapping import Relation
 from .wire import Wire
 
 FEATURES = ("bias", "model_in_doubt", "score", "lead", "votes", "log_none")
@@ -34,10 +36,10 @@ class Stack(Wire):
 class Scored(Wire):
     """One prompt's answer: a probability a candidate (they and ``none`` sum to 1), and what retrieval had said."""
 
-    labels: tuple[str, ...]
+    labels: tuple[AnyCanonicalLabel, ...]
     letters: tuple[float, ...]
     none: float
-    relations: dict[str, float]
+    relations: dict[Relation, float]
     scores: tuple[float, ...]
     votes: tuple[float, ...]
 
