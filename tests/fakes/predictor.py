@@ -42,6 +42,9 @@ class SayingPredictor:
     model: str = "mapper-llm"
     prompts: list[str] = field(default_factory=list)
 
+    def start(self) -> None:
+        """It is always warm."""
+
     async def ask(self, prompt: str, candidates: int) -> Completion:
         self.prompts.append(prompt)
         letters = (self.completion.letters + (0.0,) * candidates)[:candidates]

@@ -25,6 +25,9 @@ class Predictor(Protocol):
 
     model: str
 
+    def start(self) -> None:
+        """Begin what takes time; called inside the running loop, as often as one likes."""
+
     async def ask(self, prompt: str, candidates: int) -> Completion: ...
 
 
@@ -42,7 +45,8 @@ class Chooser:
         self._questions: asyncio.Task[Questions] | None = None
 
     def start(self) -> None:
-        """Begin to build the index; call inside the running loop."""
+        """Begin to build the index and to warm the predictor up; call inside the running loop."""
+        self._predictor.start()
         if self._questions is None:
             self._questions = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
 

@@ -17,6 +17,11 @@ _FLOOR = 1e-6
 _TOP = 20
 _WARM_UP = "email -> A\nnone of these -> Z\ne mail ->"
 WARM_UP_SECONDS = 60.0
+WARM_UP_PAUSE_SECONDS = 1.0
+
+
+class _Gone(Unavailable):
+    """Nobody listens any more."""
 
 
 class Completion(Wire):
@@ -32,31 +37,37 @@ class CompletionServer:
     """*url* is the server's base, *model* the name it serves (on a GPU the adapter's, on a CPU the merged weights')."""
 
     def __init__(
-        self, url: str, model: str, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory, seconds: float
+        self,
+        url: str,
+        model: str,
+        client: httpx.AsyncClient,
+        breakers: AsyncCircuitBreakerFactory,
+        seconds: float,
+        warm_up_pause_seconds: float = 1.0,
     ) -> None:
         self._url = url.rstrip("/") + "/v1/completions"
         self.model = model
         self._client = client
         self._breakers = breakers
         self._seconds = seconds
-        self._warming: asyncio.Task[bool] | None = None
+        self._warm_up_pause_seconds = warm_up_pause_seconds
+        self._warming: asyncio.Task[None] | None = None
 
-    async def _warm_up(self) -> bool:
-        """Ask once without hurry: a server's first answer under a grammar takes seconds, and asking again and again
-        with a short deadline would only make it begin anew."""
-        try:
-            await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS)
-        except (RequestTimeout, Unavailable):
-            return False
-        return True
-
-    def _is_warm(self) -> bool:
-        """Whether the server has answered since it was last away; if not, see to it in the background."""
-        if self._warming is not None and self._warming.done() and self._warming.result():
-            return True
-        if self._warming is None or self._warming.done():
+    def start(self) -> None:
+        """See to it in the background that the server gives its first answer; call inside the running loop."""
+        if self._warming is None:
             self._warming = asyncio.get_running_loop().create_task(self._warm_up())
-        return False
+
+    async def _warm_up(self) -> None:
+        """Ask without hurry until there is an answer: the first one under a grammar takes seconds, and asking again and
+        again with a short deadline would only make the server begin anew."""
+        while True:
+            try:
+                await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS)
+            except (RequestTimeout, Unavailable):
+                await asyncio.sleep(self._warm_up_pause_seconds)
+            else:
+                return
 
     async def ask(self, prompt: str, candidates: int) -> Completion:
         """Return the server's answer, which can only be one of the grammar's.
@@ -66,7 +77,8 @@ class CompletionServer:
             Unavailable: no connection, a refusal, an answer in another shape, the breaker is open, or the server has
                 not given its first answer yet.
         """
-        if not self._is_warm():
+        self.start()
+        if self._warming is None or not self._warming.done():
             raise Unavailable("the predictor is warming up", retry_after_seconds=1)
         breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10)
         try:
@@ -74,6 +86,9 @@ class CompletionServer:
                 return _read(await self._post(self._body(prompt, candidates), self._seconds), candidates)
         except OpenedState:
             raise Unavailable("the predictor is resting after failures") from None
+        except _Gone:
+            self._warming = None  # a new one starts cold
+            raise
 
     def _body(self, prompt: str, candidates: int) -> dict[str, Any]:
         return {
@@ -92,8 +107,7 @@ class CompletionServer:
         except httpx.TimeoutException as error:
             raise RequestTimeout("the predictor did not answer in time") from error
         except httpx.HTTPError as error:
-            self._warming = None  # gone; a new one starts cold
-            raise Unavailable("the predictor does not answer") from error
+            raise _Gone("the predictor does not answer") from error
         if answer.status_code != 200:
             raise Unavailable("the predictor refused the request")
         try:

@@ -16,7 +16,7 @@ GOOD = httpx.Response(200, json=answered({"A": 0.6, "B": 0.2, "Z": 0.1, "the": 0
 
 
 def server(client: httpx.AsyncClient) -> CompletionServer:
-    return CompletionServer(URL, "mapper-llm", client, AsyncCircuitBreakerFactory(), 0.4)
+    return CompletionServer(URL, "mapper-llm", client, AsyncCircuitBreakerFactory(), 0.4, warm_up_pause_seconds=0.0)
 
 
 async def warm(client: httpx.AsyncClient) -> CompletionServer:
@@ -85,6 +85,13 @@ async def test_before_its_first_answer_a_server_is_not_waited_for() -> None:
     with pytest.raises(Unavailable, match="warming up"):
         await predictor.ask("ssn ->", 2)
     assert asked == []
+
+
+async def test_a_server_that_is_not_there_yet_is_asked_until_it_is() -> None:
+    client, asked = serving(httpx.ConnectError("refused"), httpx.ConnectError("refused"), GOOD)
+    predictor = await warm(client)
+    assert len(asked) == 4
+    assert (await predictor.ask("ssn ->", 2)).prompt_tokens == 90
 
 
 async def test_a_server_that_was_away_is_warmed_up_again() -> None:
