@@ -17,7 +17,6 @@ _FLOOR = 1e-6
 _TOP = 20
 _WARM_UP = "email -> A\nnone of these -> Z\ne mail ->"
 WARM_UP_SECONDS = 60.0
-WARM_UP_PAUSE_SECONDS = 1.0
 
 
 class _Gone(Unavailable):
