@@ -27,7 +27,7 @@ def detectors(
 
     Takes a few minutes for all detectors. The figures hold no text.
 
-    Example: llama-mapper evaluate detectors --data ../shared/data --only presidio -o detectors.json
+    Example: llama-mapper evaluate detectors --data DATA --only presidio -o detectors.json
     """
     open_rooms()
     from rich.console import Console
