@@ -22,7 +22,7 @@ setup: .venv/.ready  ## .venv with everything the system and its tests need
 	.venv-model/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement constraints-model.txt
 	touch $@
 
-model: .venv-model/.ready  ## the model's own environment (2.3 GB) and its weights: base and adapter joined
+model: .venv-model/.ready  ## the model's own environment (2.6 GB) and its weights: base and adapter joined
 	PYTHONPATH=shared:inference-services/mapper .venv-model/bin/python -m mapper_training.merge smollm2-hard
 
 demo: setup  ## start the system, send real input through it, print what came out, stop
