@@ -19,7 +19,7 @@ _WARM_UP = "email -> A\nnone of these -> Z\ne mail ->"
 WARM_UP_SECONDS = 60.0
 
 
-class _Gone(Unavailable):
+class _Gone(Exception):
     """Nobody listens any more."""
 
 
@@ -63,7 +63,7 @@ class CompletionServer:
         while True:
             try:
                 await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS)
-            except (RequestTimeout, Unavailable):
+            except (RequestTimeout, Unavailable, _Gone):
                 await asyncio.sleep(self._warm_up_pause_seconds)
             else:
                 return
@@ -85,9 +85,9 @@ class CompletionServer:
                 return _read(await self._post(self._body(prompt, candidates), self._seconds), candidates)
         except OpenedState:
             raise Unavailable("the predictor is resting after failures") from None
-        except _Gone:
+        except _Gone as error:
             self._warming = None  # a new one starts cold
-            raise
+            raise Unavailable("the predictor does not answer") from error
 
     def _body(self, prompt: str, candidates: int) -> dict[str, Any]:
         return {
@@ -106,7 +106,7 @@ class CompletionServer:
         except httpx.TimeoutException as error:
             raise RequestTimeout("the predictor did not answer in time") from error
         except httpx.HTTPError as error:
-            raise _Gone("the predictor does not answer") from error
+            raise _Gone from error
         if answer.status_code != 200:
             raise Unavailable("the predictor refused the request")
         try:
