@@ -6,7 +6,7 @@ from llama_mapper.chassis import correlation
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import Refused
 from llama_mapper.contracts.orchestration import BatchItem, BatchRequest, BatchResponse, OrchestrateRequest
-from llama_mapper.contracts.problems import FieldError, InvalidRequest, Problem
+from llama_mapper.contracts.problems import Problem
 
 from .accounting import count
 from .service import COVERAGE_FLOOR, Orchestrator
@@ -24,7 +24,7 @@ async def judge_batch(
 
     async def judge(index: int, item: OrchestrateRequest | Refused) -> BatchItem:
         if isinstance(item, Refused):
-            return _refused(index, item)
+            return BatchItem(index=index, status=400, problem=item.problem().document(correlation.current()))
         async with slots:
             try:
                 answer = await orchestrator.judge(item, tenant_id, correlation.current())
@@ -36,9 +36,3 @@ async def judge_batch(
         return BatchItem(index=index, status=status, response=answer)
 
     return BatchResponse(results=tuple(await asyncio.gather(*(judge(i, item) for i, item in enumerate(request.items)))))
-
-
-def _refused(index: int, item: Refused) -> BatchItem:
-    errors = tuple(FieldError(field=field, message="missing, not allowed or not valid") for field in item.fields)
-    problem = InvalidRequest(f"check: {', '.join(item.fields)}"[:240], errors=errors)
-    return BatchItem(index=index, status=400, problem=problem.document(correlation.current()))

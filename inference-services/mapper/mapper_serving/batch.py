@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from llama_mapper.chassis import correlation, metrics
 from llama_mapper.contracts.mapping import MapBatchItem, MapItem, Mapping, Refused, VendorFinding
-from llama_mapper.contracts.problems import FieldError, InvalidRequest
 
 from .service import Mapper
 
@@ -22,14 +21,8 @@ async def map_items(mapper: Mapper, items: Sequence[MapItem]) -> tuple[MapBatchI
     """Map the good items and keep every item's place."""
     mapped = iter(await map_all(mapper, [item for item in items if not isinstance(item, Refused)]))
     return tuple(
-        _refused(index, item)
+        MapBatchItem(index=index, status=400, problem=item.problem().document(correlation.current()))
         if isinstance(item, Refused)
         else MapBatchItem(index=index, status=200, mapping=next(mapped))
         for index, item in enumerate(items)
     )
-
-
-def _refused(index: int, item: Refused) -> MapBatchItem:
-    errors = tuple(FieldError(field=field, message="missing, not allowed or not valid") for field in item.fields)
-    problem = InvalidRequest(f"check: {', '.join(item.fields)}"[:240], errors=errors)
-    return MapBatchItem(index=index, status=400, problem=problem.document(correlation.current()))

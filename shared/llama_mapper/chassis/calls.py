@@ -16,7 +16,6 @@ from pydantic import BaseModel, ValidationError
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import (
     DetectorCommunicationFailed,
-    Problem,
     RequestTimeout,
     Unavailable,
     Unprocessable,
@@ -111,8 +110,3 @@ class ServiceClient:
         if response.status_code >= 500 or response.status_code == 429:
             raise _Transient(self.name)
         return response
-
-
-def failure_code(problem: Problem) -> str:
-    """The short word for *problem* in ``degraded`` lists: timeout, unavailable, refused."""
-    return {"REQUEST_TIMEOUT": "timeout", "UNAVAILABLE": "unavailable"}.get(problem.error_code, "refused")

@@ -19,7 +19,6 @@ MARKS = {
     "stopped": ("·", "dim"),
 }
 PAGES = (("orchestrate", "HTTP API"), ("console", "web console"), ("broker", "CloudEvents"))
-WIDEST_LINE = 500
 
 
 class PlainScreen:

@@ -14,7 +14,7 @@ from pydantic import (
 
 from .detection import Span
 from .identifiers import AnyCanonicalLabel, AnyDetectorId
-from .problems import ProblemDocument
+from .problems import FieldError, InvalidRequest, ProblemDocument
 from .wire import Confidence, Milliseconds, Severity, Token, VendorDescription, VendorLabel, VendorSeverity, Wire
 
 Relation = Literal["exact", "broader", "narrower", "related"]
@@ -89,6 +89,11 @@ class Refused(Wire):
     """A batch item that failed validation: it keeps its place, the others are answered."""
 
     fields: tuple[FieldPath, ...]
+
+    def problem(self) -> InvalidRequest:
+        """What the item's place in the answer says."""
+        errors = tuple(FieldError(field=field, message="missing, not allowed or not valid") for field in self.fields)
+        return InvalidRequest(f"check: {', '.join(self.fields)}"[:240], errors=errors)
 
 
 Item = TypeVar("Item", bound=Wire)

@@ -6,14 +6,12 @@ import pytest
 from purgatory import AsyncCircuitBreakerFactory
 
 from llama_mapper.chassis import correlation
-from llama_mapper.chassis.calls import BREAKER_FAILURES, ServiceClient, failure_code
+from llama_mapper.chassis.calls import BREAKER_FAILURES, ServiceClient
 from llama_mapper.contracts.detection import DetectorList
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.problems import (
     DetectorCommunicationFailed,
-    InvalidRequest,
-    Problem,
     RequestTimeout,
     Unavailable,
     Unprocessable,
@@ -158,11 +156,3 @@ async def test_a_success_in_between_closes_the_count() -> None:
         except Unavailable:
             continue
     assert answered == 2
-
-
-@pytest.mark.parametrize(
-    ("problem", "word"),
-    [(RequestTimeout("x"), "timeout"), (Unavailable("x"), "unavailable"), (InvalidRequest("x"), "refused")],
-)
-def test_a_failure_has_a_short_word(problem: Problem, word: str) -> None:
-    assert failure_code(problem) == word

@@ -1,7 +1,7 @@
 import pytest
 
 from llama_mapper.contracts.confidence import FEATURES, Scored, choose, features
-from mapper_training.calibration import fit, isotonic
+from mapper_training.calibration import fit
 
 
 def scored(letters: tuple[float, ...], scores: tuple[float, ...], votes: tuple[float, ...] = ()) -> Scored:
@@ -49,19 +49,6 @@ def test_a_feature_that_is_not_kept_has_no_weight() -> None:
 
 def test_no_candidates_give_no_label() -> None:
     assert choose(fit(CLEAR + VAGUE, GOLDS, EVERY), scored((), ())) == (None, 0.0)
-
-
-def test_isotonic_never_falls() -> None:
-    raw = [i / 100 for i in range(100)]
-    curve = isotonic(raw, [i % 3 == 0 or i > 60 for i in range(100)])
-    values = [curve(v) for v in raw]
-    assert values == sorted(values)
-    assert 0.0 < values[0] < values[-1] < 1.0
-
-
-def test_isotonic_needs_answers() -> None:
-    with pytest.raises(ValueError, match="no answers"):
-        isotonic([], [])
 
 
 def test_the_model_counts_for_nothing_where_the_spelling_is_the_same() -> None:
