@@ -52,7 +52,7 @@ schemas: setup  ## write eventing/schemas from the contracts
 	$(BIN)/llama-mapper schemas write
 
 lock: setup  ## resolve every room's requirements into constraints.txt
-	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --universal --output-file constraints.txt pyproject.toml functions/*/requirements.txt inference-services/*/requirements.txt shared/llama_mapper/local/requirements.txt tests/requirements.txt
+	$(BIN)/uv pip compile --quiet --no-header --no-annotate --no-emit-index-url --python-version 3.11 --universal --output-file constraints.txt pyproject.toml functions/*/requirements.txt inference-services/*/requirements.txt shared/llama_mapper/*/requirements.txt tests/requirements.txt
 
 clean:  ## remove the environment, caches and what the local run left
 	rm -rf .venv .venv-model .run .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

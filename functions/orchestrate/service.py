@@ -150,7 +150,7 @@ class Orchestrator:
             raise AllDetectorsUnavailable("none of the detectors answered", retry_after_seconds=1)
         coverage = cover(wanted.required, answered, wanted.method, wanted.weights, wanted.pillars)
         degraded: list[str] = [f"detector.{r.detector}.{r.status}" for r in reports if r.status != "ok"]
-        pairs, mapper_versions = await self._map(reports, deadline, tenant_id, degraded)
+        pairs, mappings = await self._map(reports, deadline, tenant_id, degraded)
         findings = merge(settle(pairs, request.content_type))
         decision = self.policy.decide(findings, coverage, tenant_id)
         analysis = await or_none(
@@ -158,6 +158,7 @@ class Orchestrator:
             "analyze",
             degraded,
         )
+        mapper_versions = next((mapping.versions for mapping in mappings), self.versions)
         versions = mapper_versions.model_copy(update={"frameworks": analysis.frameworks_version if analysis else None})
         request_id = RequestId(uuid.uuid4().hex)
         event = FindingsMapped(
@@ -166,6 +167,7 @@ class Orchestrator:
             content_type=request.content_type,
             content_hmac=self.hash(tenant_id, request.content),
             findings=findings,
+            mappings=tuple(mappings),
             detectors=runs(reports),
             coverage=coverage,
             decision=DecisionTaken(
@@ -231,8 +233,8 @@ class Orchestrator:
 
     async def _map(
         self, reports: Sequence[DetectorReport], deadline: float, tenant_id: TenantId, degraded: list[str]
-    ) -> tuple[list[tuple[VendorFinding, Mapping]], Versions]:
-        """Map each distinct vendor label once, then give every detection its label's mapping."""
+    ) -> tuple[list[tuple[VendorFinding, Mapping]], Sequence[Mapping]]:
+        """Map each distinct vendor label once, then give every detection its label's mapping; return both."""
         findings = found(reports)
         distinct = {(f.detector, f.detector_version, f.label, f.severity): f for f in findings}
         words = [f.model_copy(update={"score": None, "span": None}) for f in distinct.values()]
@@ -242,7 +244,7 @@ class Orchestrator:
             mappings = [unmapped(word, self.versions) for word in words]
         by_word = dict(zip(distinct, mappings, strict=True))
         pairs = [(f, by_word[(f.detector, f.detector_version, f.label, f.severity)]) for f in findings]
-        return pairs, next((m.versions for m in mappings), self.versions)
+        return pairs, mappings
 
 
 def _refused(name: str, message: str) -> InvalidRequest:

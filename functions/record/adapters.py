@@ -21,7 +21,7 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-TABLES = ("requests", "findings", "analyses", "controls", "dead_letters")
+TABLES = ("requests", "findings", "mappings", "analyses", "controls", "budget_alerts", "dead_letters")
 
 # A field the table does not know must not vanish silently; pydantic writes ISO 8601 times.
 _INSERT = {"input_format_skip_unknown_fields": 0, "date_time_input_format": "best_effort"}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from llama_mapper.contracts.costs import BudgetAlert, Cost, CostBy, Costs
 from llama_mapper.contracts.identifiers import CanonicalLabel, CorrelationId, RequestId, TenantId
 from llama_mapper.contracts.records import (
     Count,
@@ -97,3 +98,20 @@ async def dead_letters(reader: Reader, tenant: TenantId, *, limit: int) -> DeadL
     """The newest dead letters of *tenant*; those of no known tenant are the operators', in the table and the log."""
     found = await reader.query(queries.DEAD_LETTERS, {"tenant": tenant, "limit": limit})
     return DeadLetters(dead_letters=tuple(DeadLetter.model_validate(row) for row in found))
+
+
+async def costs(reader: Reader, tenant: TenantId, *, days: int, by: CostBy, limit: int, now: datetime) -> Costs:
+    """What the model cost over the *days* before *now*."""
+    parameters = {"tenant": tenant, "since": now - timedelta(days=days), "limit": limit}
+    rows, total, alerts = [
+        await reader.query(sql, parameters)
+        for sql in (queries.COSTS[by], queries.COSTS["tenant"], queries.BUDGET_ALERTS)
+    ]
+    nothing = dict.fromkeys(Cost.model_fields, 0) | {"name": tenant}
+    return Costs(
+        days=days,
+        by=by,
+        costs=tuple(Cost.model_validate(row) for row in rows),
+        total=Cost.model_validate(total[0] if total else nothing),
+        alerts=tuple(BudgetAlert.model_validate(row) for row in alerts),
+    )

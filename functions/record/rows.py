@@ -24,7 +24,15 @@ from llama_mapper.contracts.identifiers import (
 )
 from llama_mapper.contracts.mapping import Mapping, Method, Relation
 from llama_mapper.contracts.orchestration import Action, ContentType, CoverageMethod
-from llama_mapper.contracts.wire import Confidence, Milliseconds, Severity, Token, VendorLabel, VendorSeverity, Wire
+from llama_mapper.contracts.wire import (
+    Confidence,
+    Milliseconds,
+    Severity,
+    Token,
+    VendorLabel,
+    VendorSeverity,
+    Wire,
+)
 
 # A sender's clock is believed within a year; beyond it the row would say something nobody meant.
 MAX_AGE = timedelta(days=366)
@@ -54,16 +62,20 @@ class Stamp(TypedDict):
 
 def stamp(context: EventContext, request_id: RequestId, correlation_id: CorrelationId, now: datetime) -> Stamp:
     """Return the shared columns; an event without a time, or with one that cannot be true, happened *now*."""
-    time = context.time
     return Stamp(
         tenant_id=context.tenantid,
         request_id=request_id,
         correlation_id=context.correlationid or correlation_id,
         event_source=context.source,
         event_id=context.id,
-        occurred_at=time if time and now - MAX_AGE < time < now else now,
+        occurred_at=believed(context.time, now),
         recorded_at=now,
     )
+
+
+def believed(time: datetime | None, now: datetime) -> datetime:
+    """*time* where it can be true, else *now*."""
+    return time if time and now - MAX_AGE < time < now else now
 
 
 class EventRow(Row):

@@ -12,11 +12,14 @@ from llama_mapper.chassis import correlation
 from llama_mapper.chassis.app import create_app
 from llama_mapper.chassis.events import add_consumer
 from llama_mapper.chassis.logs import get_logger
-from llama_mapper.contracts.events import AnalysisCompleted, EventContext, FindingsMapped
+from llama_mapper.contracts.costs import CostBy, Costs
+from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
+from llama_mapper.contracts.experiments import Experiments
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyCorrelationId, AnyRequestId, AnyTenantId
 from llama_mapper.contracts.records import DeadLetters, RecordedFindings, RecordedRequests, Summary
+from llama_mapper.contracts.wire import Token
 
-from . import reading, service
+from . import comparing, reading, service
 from .dead_letters import STRUCTURED, attributes, dead_letter
 
 log = get_logger(__name__)
@@ -24,6 +27,8 @@ log = get_logger(__name__)
 DEAD_LETTERS = "/dead-letters"
 Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+Days = Annotated[int, Query(ge=1, le=366)]
+Control = Annotated[Token | None, Query(description="An adapter version")]
 
 
 class Store(service.Rows, reading.Reader, Protocol):
@@ -54,7 +59,15 @@ def _add_events(app: FastAPI, store: Store, now: Callable[[], datetime]) -> None
         new = await service.record_analysis(context, event, store, correlation.current(), now())
         log.info("analysis.recorded" if new else "analysis.known", extra={"controls": len(event.controls)})
 
-    add_consumer(app, {FindingsMapped: on_findings, AnalysisCompleted: on_analysis}, "/events")
+    async def on_budget(context: EventContext, event: BudgetThresholdReached) -> None:
+        await service.record_budget_alert(context, event, store, now())
+        log.warning("budget.passed", extra={"tenant": context.tenantid, "count": event.threshold_percent})
+
+    add_consumer(
+        app,
+        {FindingsMapped: on_findings, AnalysisCompleted: on_analysis, BudgetThresholdReached: on_budget},
+        "/events",
+    )
 
     @app.post(DEAD_LETTERS, tags=["events"], status_code=204)
     async def keep_dead_letter(request: Request) -> Response:
@@ -85,9 +98,19 @@ def _add_reading(app: FastAPI, store: Store, now: Callable[[], datetime]) -> Non
         return await reading.requests(store, tenant, limit=limit)
 
     @app.get("/api/v1/summary", tags=["read"])
-    async def summary(tenant: Tenant, days: Annotated[int, Query(ge=1, le=366)] = 30) -> Summary:
+    async def summary(tenant: Tenant, days: Days = 30) -> Summary:
         """Counts by label, detector, decision, risk level and day."""
         return await reading.summary(store, tenant, days=days, now=now())
+
+    @app.get("/api/v1/costs", tags=["read"])
+    async def costs(tenant: Tenant, days: Days = 30, by: CostBy = "day", limit: Limit = 366) -> Costs:
+        """What the model took and cost, and the budget thresholds that were passed."""
+        return await reading.costs(store, tenant, days=days, by=by, limit=limit, now=now())
+
+    @app.get("/api/v1/experiments", tags=["read"])
+    async def experiments(tenant: Tenant, days: Days = 7, control: Control = None) -> Experiments:
+        """The adapter versions that answered, side by side; the control is the oldest unless one is named."""
+        return await comparing.experiments(store, tenant, days=days, control=control, now=now())
 
     @app.get("/api/v1/dead-letters", tags=["read"])
     async def dead_letters(tenant: Tenant, limit: Limit = 100) -> DeadLetters:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llama_mapper.contracts.events import AnalysisCompleted, EventContext, FindingsMapped
+from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
 from llama_mapper.contracts.identifiers import CorrelationId
 
+from .mapping_rows import BudgetAlertRow, MappingRow
 from .rows import AnalysisRow, ControlRow, EventRow, FindingRow, RequestRow, Row, stamp
 
 
@@ -33,7 +34,8 @@ async def record_findings(
         Unavailable: the store refused; nothing is lost, since the sender delivers again.
     """
     shared = stamp(context, event.request_id, correlation_id, now)
-    return await _keep(RequestRow.of(event, shared), tuple(FindingRow.all_of(event, shared)), rows)
+    found, mapped = tuple(FindingRow.all_of(event, shared)), tuple(MappingRow.all_of(event, shared))
+    return await _keep(RequestRow.of(event, shared), (found, mapped), rows)
 
 
 async def record_analysis(
@@ -45,15 +47,25 @@ async def record_analysis(
         Unavailable: the store refused; nothing is lost, since the sender delivers again.
     """
     shared = stamp(context, event.request_id, correlation_id, now)
-    return await _keep(AnalysisRow.of(event, shared), tuple(ControlRow.all_of(event, shared)), rows)
+    return await _keep(AnalysisRow.of(event, shared), (tuple(ControlRow.all_of(event, shared)),), rows)
 
 
-async def _keep(head: EventRow, details: Sequence[EventRow], rows: Rows) -> bool:
+async def record_budget_alert(context: EventContext, event: BudgetThresholdReached, rows: Rows, now: datetime) -> None:
+    """Keep that a budget's threshold was passed; the same event again replaces its row.
+
+    Raises:
+        Unavailable: the store refused; nothing is lost, since the sender delivers again.
+    """
+    await rows.append((BudgetAlertRow.of(context, event, now),))
+
+
+async def _keep(head: EventRow, details: Sequence[Sequence[EventRow]], rows: Rows) -> bool:
     # The head is written last and says that the event is kept whole. A delivery that broke off before it is written
     # again in full, and the store's identity of a row lets the second copy replace the first.
     if await rows.holds(head):
         return False
-    if details:
-        await rows.append(details)
+    for table in details:
+        if table:
+            await rows.append(table)
     await rows.append((head,))
     return True

@@ -1,6 +1,8 @@
 """An OpenAI-compatible completions server that says what a test wants, and a predictor port."""
 
+import json
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +34,32 @@ def serving(*answers: httpx.Response | Exception) -> tuple[httpx.AsyncClient, li
         return answer
 
     return httpx.AsyncClient(transport=httpx.MockTransport(handle)), asked
+
+
+def lying(request: httpx.Request) -> httpx.Response:
+    """Any letter or none, in any shape, as the prompt's hash decides: nothing of it may reach the caller unchecked."""
+    chance = random.Random(request.content)
+    weird: list[Any] = [float("nan"), 1e308, -1e308, "high", None, [], {}]
+    shares = {letter: chance.uniform(0.001, 0.2) for letter in chance.sample("ABCDEFGHZ", chance.randint(1, 9))}
+    marks = {mark: chance.uniform(0.001, 0.5) for mark in chance.sample("=<>~", chance.randint(1, 4))}
+    answer = answered(shares, marks)
+    logprobs = answer["choices"][0]["logprobs"]
+    match chance.randrange(12):
+        case 0:
+            return httpx.Response(chance.choice([400, 404, 422, 429, 500, 503]), json={"error": "no"})
+        case 1:
+            logprobs["top_logprobs"][chance.randrange(2)] = {" A": chance.choice(weird)}
+        case 2:
+            logprobs["top_logprobs"] = logprobs["top_logprobs"][: chance.randrange(2)]
+        case 3:
+            answer["usage"] = {"prompt_tokens": chance.choice([-1, 10**30, *weird])}
+        case 4:
+            answer["choices"] = chance.choice([[], None, [None], [{}], "A="])
+        case 5:
+            logprobs["top_logprobs"] = [{"SAFETY_NEGATIVE.NONE": -0.1}, {"hello": -0.1}]
+        case 6:
+            return httpx.Response(200, content=chance.choice([b"", b"null", b"[]", b"{", b"\xff", b"0"]))
+    return httpx.Response(200, content=json.dumps(answer).encode())
 
 
 @dataclass

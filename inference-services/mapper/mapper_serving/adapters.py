@@ -34,8 +34,9 @@ class ReviewItem(Wire):
 
 
 def identity(finding: VendorFinding, *versions: str) -> str:
-    """A key for (detector, version, label, description) under *versions*: hashed, so a store shows no vendor text."""
-    parts = (finding.detector, finding.detector_version, finding.label, finding.description or "", *versions)
+    """A key for (detector, version, label, description, kind) under *versions*: hashed, so a store shows no word."""
+    own = (finding.detector, finding.detector_version, finding.label, finding.description or "", finding.kind or "")
+    parts = (*own, *versions)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -51,13 +52,13 @@ class MemoryStore:
         self._cache: dict[str, Resolution] = {}
         self._reviews: dict[str, ReviewItem] = {}
 
-    async def get(self, finding: VendorFinding) -> Resolution | None:
-        return self._cache.get(identity(finding, self._version))
+    async def get(self, finding: VendorFinding, adapter: str) -> Resolution | None:
+        return self._cache.get(identity(finding, self._version, adapter))
 
-    async def put(self, finding: VendorFinding, resolution: Resolution) -> None:
+    async def put(self, finding: VendorFinding, adapter: str, resolution: Resolution) -> None:
         if len(self._cache) >= self._max_answers:
             del self._cache[next(iter(self._cache))]  # the oldest
-        self._cache[identity(finding, self._version)] = resolution
+        self._cache[identity(finding, self._version, adapter)] = resolution
 
     async def add(self, finding: VendorFinding) -> None:
         key = identity(finding)
@@ -80,16 +81,16 @@ class RedisStore:
         self._version = taxonomy_version
         self._cache_seconds = cache_seconds
 
-    async def get(self, finding: VendorFinding) -> Resolution | None:
+    async def get(self, finding: VendorFinding, adapter: str) -> Resolution | None:
         try:
-            found = await self._redis.get(f"mapper:answer:{identity(finding, self._version)}")
+            found = await self._redis.get(f"mapper:answer:{identity(finding, self._version, adapter)}")
             return Resolution.model_validate_json(found) if found else None
         except (RedisError, ValidationError):
             self._failed("cache")
             return None
 
-    async def put(self, finding: VendorFinding, resolution: Resolution) -> None:
-        key = f"mapper:answer:{identity(finding, self._version)}"
+    async def put(self, finding: VendorFinding, adapter: str, resolution: Resolution) -> None:
+        key = f"mapper:answer:{identity(finding, self._version, adapter)}"
         try:
             await self._redis.set(key, resolution.model_dump_json(), ex=self._cache_seconds)
         except RedisError:

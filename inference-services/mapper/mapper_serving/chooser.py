@@ -1,11 +1,13 @@
 """The model as the mapper's last resort: retrieve, choose, and say how sure that is."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol
 
-from llama_mapper.contracts.confidence import Scored, Stack, choose
-from llama_mapper.contracts.mapping import MappedLabel, VendorFinding
+from llama_mapper.contracts.confidence import Scored, choose
+from llama_mapper.contracts.mapping import MappedLabel, Relation, VendorFinding
+from llama_mapper.contracts.models import AdapterCard
 from llama_mapper.contracts.problems import Unavailable
 from llama_mapper.contracts.prompt import PROMPT_VERSION, RELATION_MARKS
 from llama_mapper.taxonomy import Taxonomy
@@ -13,7 +15,10 @@ from llama_mapper.taxonomy.tree import NEGATIVE
 
 from .candidates import Question, Questions
 from .completion import Completion
+from .prices import Meter, unpriced
 from .resolution import Resolution
+
+_SAME = 0.9999  # likeness of spelling, as far as rounding goes
 
 
 class Predictor(Protocol):
@@ -35,13 +40,19 @@ class Chooser:
     """Fills the port ``Model``; until *build* has made the index (some seconds), it is Unavailable."""
 
     def __init__(
-        self, build: Callable[[], Questions], predictor: Predictor, stack: Stack, taxonomy: Taxonomy, adapter: str
+        self,
+        build: Callable[[], Questions],
+        predictor: Predictor,
+        card: AdapterCard,
+        taxonomy: Taxonomy,
+        meter: Meter | None = None,
     ) -> None:
         self._build = build
         self._predictor = predictor
-        self._stack = stack
+        self._card = card
         self._taxonomy = taxonomy
-        self.version = adapter
+        self.version = card.version
+        self._meter = meter or unpriced()
         self._questions: asyncio.Task[Questions] | None = None
 
     def start(self) -> None:
@@ -51,30 +62,65 @@ class Chooser:
             self._questions = asyncio.get_running_loop().create_task(asyncio.to_thread(self._build))
 
     async def resolve(self, finding: VendorFinding) -> Resolution:
-        """Return the likeliest label with its calibrated confidence; the caller's threshold decides.
+        """Return the likeliest label, its calibrated confidence and what it took; the caller's threshold decides.
 
         Raises:
             Unavailable: the index is not built yet, or the predictor does not answer.
             RequestTimeout: the predictor did not answer within its budget.
         """
-        self.start()
-        if self._questions is None or not self._questions.done():
-            raise Unavailable("the index is being built", retry_after_seconds=5)
-        question = await asyncio.to_thread(self._questions.result().ask, finding)
-        completion = await self._predictor.ask(question.prompt, len(question.found))
-        label, confidence = choose(self._stack, scored(question, completion))
+        began = time.perf_counter()
+        question = await self._question(finding)
+        with self._meter.busy.answering() as share:
+            completion = await self._predictor.ask(question.prompt, len(question.found))
+        label, confidence = choose(self._card.stack, scored(question, completion))
         if label is None:
             raise Unavailable("retrieval found nothing to choose from")
         relation = max(RELATION_MARKS, key=lambda name: completion.relations.get(name, 0.0))
-        severity = self._taxonomy[label].severity
         return Resolution(
-            labels=(MappedLabel(label=label, relation=relation, confidence=round(confidence, 4), severity=severity),),
+            labels=(self._label(label, relation, confidence),),
             method="model",
             negative=label == NEGATIVE,
             model=self._predictor.model,
             adapter=self.version,
             prompt=PROMPT_VERSION,
+            usage=self._meter.usage(completion, share.seconds, time.perf_counter() - began),
         )
+
+    async def guess(self, finding: VendorFinding) -> Resolution:
+        """Return what the ranker alone says, for when the model is away; no labels before the index is built.
+
+        Without a model nobody says the relation: equal spelling is exact, else a vendor's word is usually the narrower.
+        """
+        try:
+            question = await self._question(finding)
+        except Unavailable:
+            return Resolution(labels=(), method="fallback", adapter=self.version)
+        label, confidence = choose(self._card.without_model, scored(question, _nothing_said(len(question.found))))
+        if label is None:
+            return Resolution(labels=(), method="fallback", adapter=self.version)
+        same = any(found.label == label and found.lexical > _SAME for found in question.found)
+        return Resolution(
+            labels=(self._label(label, "exact" if same else "broader", confidence),),
+            method="fallback",
+            negative=label == NEGATIVE,
+            adapter=self.version,
+        )
+
+    async def _question(self, finding: VendorFinding) -> Question:
+        self.start()
+        if self._questions is None or not self._questions.done():
+            raise Unavailable("the index is being built", retry_after_seconds=5)
+        return await asyncio.to_thread(self._questions.result().ask, finding)
+
+    def _label(self, label: str, relation: Relation, confidence: float) -> MappedLabel:
+        severity = self._taxonomy[label].severity
+        return MappedLabel(label=label, relation=relation, confidence=round(confidence, 4), severity=severity)
+
+
+def _nothing_said(candidates: int) -> Completion:
+    """Every letter as likely as the next."""
+    even = 1 / (candidates + 1)
+    return Completion(letters=(even,) * candidates, none=even, relations={}, prompt_tokens=0)
 
 
 def scored(question: Question, completion: Completion) -> Scored:
@@ -85,5 +131,5 @@ def scored(question: Question, completion: Completion) -> Scored:
         none=completion.none,
         relations=completion.relations,
         scores=tuple(found.score for found in question.found),
-        votes=tuple(found.votes for found in question.found),
+        odds=tuple(found.odds for found in question.found),
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import httpx
 from purgatory import AsyncCircuitBreakerFactory
@@ -13,14 +14,26 @@ from llama_mapper.contracts.problems import RequestTimeout, Unavailable
 from llama_mapper.contracts.prompt import ANSWER_TOKENS, LETTERS, MARK_RELATIONS, MAX_CANDIDATES, NONE, choices
 from llama_mapper.contracts.wire import Wire
 
+from .turns import CALL_SECONDS, Turns
+
+Grammar = Literal["vllm", "gbnf", "none"]
+"""How a server is told what it may answer: vLLM's ``structured_outputs``, llama.cpp's ``grammar``, not at all."""
+
 _FLOOR = 1e-6
 _TOP = 20
+# A server without a grammar must say by itself what the grammar would have it say; the adapter does so at 0.99.
+_LEAST_SHARE = 0.5
 _WARM_UP = "email -> A\nnone of these -> Z\ne mail ->"
 WARM_UP_SECONDS = 60.0
+CONCURRENCY = 16
 
 
 class _Gone(Exception):
     """Nobody listens any more."""
+
+
+class _Unusable(Unavailable):
+    """The server is well, but has no answer to this prompt: no failure that should open the breaker."""
 
 
 class Completion(Wire):
@@ -30,10 +43,14 @@ class Completion(Wire):
     none: float
     relations: dict[str, float]
     prompt_tokens: int
+    completion_tokens: int = 0
 
 
 class CompletionServer:
-    """*url* is the server's base, *model* the name it serves (on a GPU the adapter's, on a CPU the merged weights')."""
+    """*url* is the server's base, *model* the name it serves (on a GPU the adapter's, on a CPU the merged weights').
+
+    Those that ask the same server for different models share its *turns*.
+    """
 
     def __init__(
         self,
@@ -43,6 +60,8 @@ class CompletionServer:
         breakers: AsyncCircuitBreakerFactory,
         seconds: float,
         warm_up_pause_seconds: float = 1.0,
+        turns: Turns[Completion] | None = None,
+        grammar: Grammar = "vllm",
     ) -> None:
         self._url = url.rstrip("/") + "/v1/completions"
         self.model = model
@@ -51,6 +70,8 @@ class CompletionServer:
         self._seconds = seconds
         self._warm_up_pause_seconds = warm_up_pause_seconds
         self._warming: asyncio.Task[None] | None = None
+        self._turns = turns or Turns(CONCURRENCY)
+        self._grammar = grammar
 
     def start(self) -> None:
         """See to it in the background that the server gives its first answer; call inside the running loop."""
@@ -72,18 +93,23 @@ class CompletionServer:
         """Return the server's answer, which can only be one of the grammar's.
 
         Raises:
-            RequestTimeout: not within the budget.
-            Unavailable: no connection, a refusal, an answer in another shape, the breaker is open, or the server has
-                not given its first answer yet.
+            RequestTimeout: not within the budget, or within what the caller said (``turns.waiting``).
+            Unavailable: no connection, a refusal, an answer in another shape or outside the grammar, the breaker is
+                open, or the server has not given its first answer yet.
         """
         self.start()
         if self._warming is None or not self._warming.done():
             raise Unavailable("the predictor is warming up", retry_after_seconds=1)
-        breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10)
+        key = (self.model, prompt, candidates)
+        return await self._turns.ask(key, lambda: self._call(prompt, candidates), self._seconds)
+
+    async def _call(self, prompt: str, candidates: int) -> Completion:
+        breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10, exclude=[_Unusable])
         try:
             async with breaker:
-                return _read(await self._post(self._body(prompt, candidates), self._seconds), candidates)
-        except OpenedState:
+                return _read(await self._post(self._body(prompt, candidates), CALL_SECONDS), candidates)
+        except OpenedState as opened:
+            opened.__traceback__ = None  # it is one object, raised again and again: it would keep every frame
             raise Unavailable("the predictor is resting after failures") from None
         except _Gone as error:
             self._warming = None  # a new one starts cold
@@ -96,44 +122,76 @@ class CompletionServer:
             "max_tokens": ANSWER_TOKENS,
             "temperature": 0,
             "logprobs": _TOP,
-            "structured_outputs": {"choice": choices(candidates)},
+            **_constraint(self._grammar, candidates),
         }
 
     async def _post(self, body: dict[str, Any], seconds: float) -> Any:
         headers = {correlation.HEADER: correlation.current()}
         try:
-            answer = await self._client.post(self._url, json=body, headers=headers, timeout=seconds)
-        except httpx.TimeoutException as error:
+            async with asyncio.timeout(seconds):  # httpx bounds each connect and each read by itself
+                answer = await self._client.post(self._url, json=body, headers=headers, timeout=seconds)
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise RequestTimeout("the predictor did not answer in time") from error
         except httpx.HTTPError as error:
             raise _Gone from error
         if answer.status_code != 200:
-            raise Unavailable("the predictor refused the request")
+            ours = 400 <= answer.status_code < 500 and answer.status_code != 429  # a prompt it has no room for
+            raise (_Unusable if ours else Unavailable)("the predictor refused the request")
         try:
             return answer.json()
         except ValueError as error:
             raise Unavailable("the predictor answered in a shape we do not know") from error
 
 
+def _constraint(grammar: Grammar, candidates: int) -> dict[str, Any]:
+    """What tells the server that only the answers of *candidates* are allowed."""
+    allowed = choices(candidates)
+    if grammar == "vllm":
+        return {"structured_outputs": {"choice": allowed}}
+    if grammar == "gbnf":
+        return {"grammar": "root ::= " + " | ".join(f'"{answer}"' for answer in allowed)}
+    return {}
+
+
 def _read(answer: Any, candidates: int) -> Completion:
     """Turn the first token's log-probabilities into shares of the allowed letters, the second's into relations."""
     try:
-        tops = answer["choices"][0]["logprobs"]["top_logprobs"]
+        tops = _tops(answer["choices"][0]["logprobs"])
         first, second = tops[0], tops[1] if len(tops) > 1 else {}
-        letters = _shares(first, [*LETTERS[:candidates], NONE])
-        marks = _shares(second, list(MARK_RELATIONS))
-        prompt_tokens = int(answer.get("usage", {}).get("prompt_tokens", 0))
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        letters, letters_said = _shares(first, [*LETTERS[:candidates], NONE])
+        marks, marks_said = _shares(second, list(MARK_RELATIONS))
+        prompt_tokens, completion_tokens = (
+            max(0, int(answer.get("usage", {}).get(name, 0))) for name in ("prompt_tokens", "completion_tokens")
+        )
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise Unavailable("the predictor answered in a shape we do not know") from error
+    # Next to nothing, renormalised, would look like an answer and be a guess.
+    if not (letters_said >= _LEAST_SHARE and marks_said >= _LEAST_SHARE):
+        raise _Unusable("the predictor answered outside the grammar")
     relations = dict(zip(MARK_RELATIONS.values(), marks, strict=True))
     return Completion(
-        letters=tuple(letters[:-1]), none=letters[-1], relations=dict(relations), prompt_tokens=prompt_tokens
+        letters=tuple(letters[:-1]),
+        none=letters[-1],
+        relations=dict(relations),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
     )
 
 
-def _shares(top: dict[str, float], tokens: list[str]) -> list[float]:
-    """Probabilities of *tokens* (a letter comes with its leading space), renormalised over them."""
-    said = {token.strip(): float(value) for token, value in top.items()}
-    weights = [max(_FLOOR, math.exp(said[token])) if token in said else _FLOOR for token in tokens]
+def _tops(logprobs: Any) -> list[Mapping[str, float]]:
+    """The likeliest tokens at each position, as completions have them (vLLM) or as chats do (llama.cpp's server)."""
+    if "content" in logprobs:
+        return [{top["token"]: top["logprob"] for top in position["top_logprobs"]} for position in logprobs["content"]]
+    tops: list[Mapping[str, float]] = logprobs["top_logprobs"]
+    return tops
+
+
+def _shares(top: Mapping[str, float], tokens: list[str]) -> tuple[list[float], float]:
+    """Probabilities of *tokens* (with their leading space or without), renormalised over them, and their sum before."""
+    said = dict.fromkeys(tokens, 0.0)
+    for token, value in top.items():
+        if (name := token.strip()) in said:
+            said[name] += math.exp(float(value))
+    weights = [max(_FLOOR, said[token]) for token in tokens]
     total = sum(weights)
-    return [round(weight / total, 6) for weight in weights]
+    return [round(weight / total, 6) for weight in weights], sum(said.values())

@@ -15,16 +15,18 @@ from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.infer_type import InferOutput
 from kserve.protocol.rest.v1_endpoints import V1Endpoints
 from kserve.protocol.rest.v2_endpoints import V2Endpoints
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from llama_mapper.chassis.guard import problem_response
+from llama_mapper.contracts.identifiers import AnyTenantId, TenantId
 from llama_mapper.contracts.mapping import MapBatchItem, MapBatchRequest, own_fields
 from llama_mapper.contracts.problems import FieldError, InvalidRequest, NotFound, Problem, Unavailable
 
 from .batch import map_items
-from .service import Mapper
+from .service import ANONYMOUS, Mapper
 
 MODEL_NAME = "mapper"
+_TENANT: TypeAdapter[TenantId] = TypeAdapter(AnyTenantId)
 
 
 class MapperModel(Model):  # type: ignore[misc] # kserve is not typed
@@ -47,7 +49,8 @@ class MapperModel(Model):  # type: ignore[misc] # kserve is not typed
         return {"batch": batch, "request": payload}
 
     async def predict(self, payload: Any, headers: dict[str, str] | None = None) -> Any:
-        return payload | {"results": await map_items(self._mapper, payload["batch"].items)}
+        results = await map_items(self._mapper, payload["batch"].items, tenant_id=_tenant(headers))
+        return payload | {"results": results}
 
     async def postprocess(self, result: Any, headers: dict[str, str] | None = None) -> Any:
         rows: tuple[MapBatchItem, ...] = result["results"]
@@ -57,6 +60,20 @@ class MapperModel(Model):  # type: ignore[misc] # kserve is not typed
         data = [row.model_dump_json(exclude_none=True) for row in rows]
         output = InferOutput(name="mappings", shape=[len(data)], datatype="BYTES", data=data)
         return InferResponse(response_id=request.id or "", model_name=MODEL_NAME, infer_outputs=[output])
+
+
+def _tenant(headers: dict[str, str] | None) -> TenantId:
+    """For whom KServe's client asks.
+
+    Raises:
+        InvalidRequest: the header is no tenant's name.
+    """
+    said = {name.lower(): value for name, value in (headers or {}).items()}.get("x-tenant-id")
+    try:
+        return _TENANT.validate_python(said) if said is not None else ANONYMOUS
+    except ValidationError:
+        error = FieldError(field="header.X-Tenant-ID", message="not a tenant's name")
+        raise InvalidRequest("check: header.X-Tenant-ID", errors=(error,)) from None
 
 
 def _rows(request: Any) -> list[Any]:

@@ -1,10 +1,12 @@
 """What a step of the mapper found out about one label, before provenance is put around it."""
 
-from llama_mapper.contracts.mapping import MappedLabel, Method
+from llama_mapper.contracts.mapping import MappedLabel, Method, Usage
 from llama_mapper.contracts.wire import Token, Wire
 
 
 class Resolution(Wire):
+    """No labels say that the model named by ``adapter`` was asked and gave none."""
+
     labels: tuple[MappedLabel, ...]
     method: Method
     negative: bool = False
@@ -12,3 +14,4 @@ class Resolution(Wire):
     model: Token | None = None
     adapter: Token | None = None
     prompt: Token | None = None
+    usage: Usage | None = None

@@ -1,11 +1,20 @@
 """The mapping itself: exact rule, else cache, else model, else OTHER.Unknown and the review queue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from llama_mapper.contracts.mapping import MappedLabel, Mapping, MapRequest, Provenance, VendorFinding, Versions
-from llama_mapper.contracts.problems import RequestTimeout, Unavailable
+from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.mapping import (
+    MappedLabel,
+    Mapping,
+    MapRequest,
+    Provenance,
+    Usage,
+    VendorFinding,
+    Versions,
+)
+from llama_mapper.contracts.problems import FieldError, InvalidRequest, RequestTimeout, Unavailable
 from llama_mapper.taxonomy.tree import UNKNOWN
 
 from .resolution import Resolution
@@ -13,28 +22,51 @@ from .rules import Rules
 
 DEFAULT_THRESHOLD = 0.6
 
+ANONYMOUS = TenantId("anonymous")
+"""Whoever asks without saying for whom."""
+
 OnFallback = Callable[[str], None]
 
 
 class Cache(Protocol):
-    """Answers of the model, by label identity; a store that is down finds nothing and keeps nothing."""
+    """Answers of the model, by label identity and adapter; a store that is down finds nothing and keeps nothing."""
 
-    async def get(self, finding: VendorFinding) -> Resolution | None: ...
+    async def get(self, finding: VendorFinding, adapter: str) -> Resolution | None: ...
 
-    async def put(self, finding: VendorFinding, resolution: Resolution) -> None: ...
+    async def put(self, finding: VendorFinding, adapter: str, resolution: Resolution) -> None: ...
 
 
 class Model(Protocol):
-    """Maps labels that no rule knows.
-
-    Raises:
-        Unavailable, RequestTimeout: no answer within the mapper's budget.
-    """
+    """Maps labels that no rule knows, by one of its adapter versions."""
 
     def start(self) -> None:
         """Begin what takes time; called inside the running loop, as often as one likes."""
 
-    async def resolve(self, finding: VendorFinding) -> Resolution: ...
+    def assign(self, finding: VendorFinding, tenant_id: TenantId, asked: str | None = None) -> str:
+        """Return the adapter version that answers; the same finding and tenant give the same one.
+
+        Raises:
+            InvalidRequest: the version *asked* for is not here.
+        """
+
+    async def resolve(self, finding: VendorFinding, adapter: str) -> Resolution:
+        """Ask *adapter*.
+
+        Raises:
+            Unavailable, RequestTimeout: no answer within the mapper's budget.
+        """
+
+    async def guess(self, finding: VendorFinding, adapter: str) -> Resolution:
+        """Return what *adapter*'s ranker says without its model, perhaps no labels; it never fails."""
+
+
+class Accounts(Protocol):
+    """Who may still ask the model, and what its answers cost; a store that is down stops nobody."""
+
+    async def may_ask(self, tenant_id: TenantId) -> bool: ...
+
+    def charge(self, tenant_id: TenantId, adapter: str, usage: Usage) -> None:
+        """Note what an answer took; nobody waits for it to be booked."""
 
 
 class Reviews(Protocol):
@@ -52,31 +84,60 @@ class Mapper:
     reviews: Reviews
     versions: Versions
     model: Model | None = None
+    accounts: Accounts | None = None
     threshold: float = DEFAULT_THRESHOLD
     on_fallback: OnFallback = lambda name: None
 
-    async def map_finding(self, finding: VendorFinding) -> Mapping:
-        """Map one finding; always at least one label, never an error about the label itself."""
+    async def map_finding(self, finding: VendorFinding, tenant_id: TenantId = ANONYMOUS) -> Mapping:
+        """Map one finding; always at least one label, never an error about the label itself.
+
+        Raises:
+            InvalidRequest: see ``check``.
+        """
+        self.check(finding)
         threshold = self.threshold
         if isinstance(finding, MapRequest) and finding.threshold is not None:
             threshold = finding.threshold
-        resolution = self.rules.resolve(finding) or await self.cache.get(finding) or await self._ask_model(finding)
+        resolution = self.rules.resolve(finding) or await self._learned(finding, tenant_id)
         if resolution:
             sure = tuple(label for label in resolution.labels if label.confidence >= threshold)
             if sure:
                 return self._answer(finding, resolution.model_copy(update={"labels": sure}), review=False)
         await self.reviews.add(finding)
-        return self._answer(finding, _unknown(), review=True)
+        return self._answer(finding, _unknown(resolution), review=True)
 
-    async def _ask_model(self, finding: VendorFinding) -> Resolution | None:
+    def check(self, finding: VendorFinding) -> None:
+        """Look at what *finding* asks for, whether or not a rule will answer it.
+
+        Raises:
+            InvalidRequest: it names an adapter that is not served here.
+        """
+        asked = _asked(finding)
+        if asked is not None:
+            if self.model is None:
+                raise not_served(())
+            self.model.assign(finding, ANONYMOUS, asked)
+
+    async def _learned(self, finding: VendorFinding, tenant_id: TenantId) -> Resolution | None:
+        """What the model says, or said before; None where there is none or the tenant has spent what it may."""
         if self.model is None:
             return None
+        adapter = self.model.assign(finding, tenant_id, _asked(finding))
+        if self.accounts and not await self.accounts.may_ask(tenant_id):
+            self.on_fallback("mapper.model.over_budget")
+            return None
+        return await self.cache.get(finding, adapter) or await self._ask(self.model, finding, adapter, tenant_id)
+
+    async def _ask(self, model: Model, finding: VendorFinding, adapter: str, tenant_id: TenantId) -> Resolution:
         try:
-            resolution = await self.model.resolve(finding)
+            resolution = await model.resolve(finding, adapter)
         except (Unavailable, RequestTimeout) as problem:
             self.on_fallback(f"mapper.model.{problem.error_code.lower()}")
-            return None
-        await self.cache.put(finding, resolution.model_copy(update={"method": "cache"}))
+            return await model.guess(finding, adapter)
+        if self.accounts and resolution.usage:
+            self.accounts.charge(tenant_id, adapter, resolution.usage)
+        kept = resolution.model_copy(update={"method": "cache", "usage": None})
+        await self.cache.put(finding, adapter, kept)
         return resolution
 
     def _answer(self, finding: VendorFinding, resolution: Resolution, *, review: bool) -> Mapping:
@@ -85,6 +146,7 @@ class Mapper:
             method=resolution.method,
             negative=resolution.negative,
             review=review,
+            usage=resolution.usage,
             provenance=Provenance(
                 vendor=finding.detector,
                 detector=finding.detector,
@@ -101,7 +163,26 @@ class Mapper:
         )
 
 
-def _unknown() -> Resolution:
-    """Confidence 0: nothing is claimed about the finding but that its label is not known."""
+def not_served(versions: Sequence[str]) -> InvalidRequest:
+    """The problem of a request that names an adapter which is not here; *versions* are."""
+    there = f"served here: {', '.join(versions)}" if versions else "rules answer alone here"
+    error = FieldError(field="adapter", message="no such adapter version")
+    return InvalidRequest(f"check: adapter; {there}"[:240], errors=(error,))
+
+
+def _asked(finding: VendorFinding) -> str | None:
+    return finding.adapter if isinstance(finding, MapRequest) else None
+
+
+def _unknown(unsure: Resolution | None) -> Resolution:
+    """Confidence 0: nothing is claimed about the finding but that its label is not known.
+
+    The model that was *unsure* stays in the provenance, with what asking took; an adapter without a model gave no
+    answer. So the versions of an experiment can be told apart by how often they abstain and fail.
+    """
     label = MappedLabel(label=UNKNOWN, relation="broader", confidence=0.0, severity=1)
-    return Resolution(labels=(label,), method="fallback")
+    unknown = Resolution(labels=(label,), method="fallback")
+    if unsure is None or unsure.adapter is None:
+        return unknown
+    told = ("model", "adapter", "prompt", "usage")
+    return unknown.model_copy(update={name: getattr(unsure, name) for name in told})

@@ -9,7 +9,7 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId
-from llama_mapper.contracts.mapping import Relation
+from llama_mapper.contracts.mapping import DetectorKind, Relation
 from llama_mapper.contracts.wire import Prose, Severity, Wire
 
 VendorWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -93,7 +93,7 @@ class Vocabulary(Wire):
     versions: tuple[VersionPattern, ...] = Field(min_length=1)
     aliases: tuple[AnyDetectorId, ...] = ()
     name: Prose
-    kind: str
+    kind: DetectorKind
     source: Source
     published: int = Field(ge=1)
     severity: SeverityScale | None = None

@@ -1,39 +1,40 @@
 """Put the adapters into the mapper."""
 
-import hashlib
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 from purgatory import AsyncCircuitBreakerFactory
-from pydantic import ValidationError
 
 from llama_mapper import __version__
 from llama_mapper.chassis import metrics
+from llama_mapper.chassis.events import Sink
 from llama_mapper.chassis.settings import SettingsError
-from llama_mapper.contracts.confidence import Stack
 from llama_mapper.contracts.mapping import Versions
-from llama_mapper.contracts.prompt import PROMPT_VERSION
-from llama_mapper.contracts.wire import Token, Wire
+from llama_mapper.contracts.models import RANKER
 from llama_mapper.taxonomy import Taxonomy
 
+from .accounts import TenantAccounts, alert_to
 from .adapters import MemoryStore, RedisStore
+from .budgets import BudgetAccounts, Ledger, read_budgets
 from .candidates import Questions, entries
+from .card import read_card
 from .chooser import Chooser
 from .completion import CompletionServer
+from .ledger import MemoryLedger, RedisLedger
+from .prices import Busy, Meter, read_prices
 from .rules import Rules
 from .service import Mapper
 from .settings import Settings
+from .variants import Variant, Variants, VariantSetting
 from .vocabulary import Vocabularies, read_all
 
+if TYPE_CHECKING:
+    from llama_mapper.taxonomy.retrieval import Index
+
 Store = MemoryStore | RedisStore
-
-
-class AdapterCard(Wire):
-    """``card.json`` beside an adapter's weights: what serving must know of it."""
-
-    version: Token
-    prompt: Token
-    weights_sha256: str
-    stack: Stack
+T = TypeVar("T")
 
 
 def wire(settings: Settings, taxonomy: Taxonomy) -> tuple[Mapper, Store]:
@@ -41,62 +42,98 @@ def wire(settings: Settings, taxonomy: Taxonomy) -> tuple[Mapper, Store]:
 
     Raises:
         VocabularyError: a rule map is broken.
-        SettingsError: a predictor is set, but the adapter's card is missing or wrong, or its weights changed.
+        SettingsError: a predictor is set, but its adapter is not the one that its card or its signature says.
     """
     vocabularies = Vocabularies(read_all(settings.vocabularies))
-    chooser = _chooser(settings, taxonomy, vocabularies) if settings.predictor_url else None
-    # What the model answered holds for this taxonomy, this adapter and this prompt only.
-    version = f"{taxonomy.version} {chooser.version}" if chooser else taxonomy.version
+    # What the model answered holds for this taxonomy only; the adapter, which implies the prompt, is in each key.
     store: Store = (
-        RedisStore(settings.redis_url.get_secret_value(), version, settings.cache_seconds)
+        RedisStore(settings.redis_url.get_secret_value(), taxonomy.version, settings.cache_seconds)
         if settings.redis_url
-        else MemoryStore(version)
+        else MemoryStore(taxonomy.version)
     )
     mapper = Mapper(
         rules=Rules(vocabularies, taxonomy),
         cache=store,
         reviews=store,
         versions=Versions(taxonomy=taxonomy.version, mapper=__version__),
-        model=chooser,
+        model=_variants(settings, taxonomy, vocabularies),
+        accounts=_accounts(settings),
         threshold=settings.threshold,
-        on_fallback=lambda name: metrics.FALLBACKS.labels(name).inc(),
+        on_fallback=_count_fallback,
     )
     return mapper, store
 
 
-def read_card(settings: Settings) -> AdapterCard:
-    """Read the adapter's card and check that its weights are the ones it was written for.
+def _variants(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies) -> Variants | None:
+    """The adapter versions, or the only one; None where no predictor is set."""
+    served = settings.variants
+    if not served and settings.predictor_url:
+        alone = {"url": settings.predictor_url, "model": settings.predictor_model, "adapter": settings.adapter}
+        served = (VariantSetting.model_validate(alone | {"share": 100}),)
+    if not served:
+        return None
+    prices = read_prices(settings.prices)
+    index = _once(lambda: _index(settings, taxonomy, vocabularies))
+    busy = {one.url: Busy() for one in served}  # adapters of one server keep the same machine busy
 
-    Raises:
-        SettingsError: missing, unreadable, for another prompt, or another digest.
-    """
-    try:
-        card = AdapterCard.model_validate_json((settings.adapter / "card.json").read_bytes())
-        weights = (settings.adapter / "adapter_model.safetensors").read_bytes()
-    except (OSError, ValidationError) as error:
-        raise SettingsError(f"MAPPER_ADAPTER: no readable adapter there ({type(error).__name__})") from error
-    if card.prompt != PROMPT_VERSION:
-        raise SettingsError(f"MAPPER_ADAPTER: it was trained for another prompt than {PROMPT_VERSION}")
-    if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
-        raise SettingsError("MAPPER_ADAPTER: the weights are not the ones of card.json")
-    return card
+    def answering(one: VariantSetting) -> Chooser:
+        card = read_card(one.adapter, settings.trusted_keys)
+        meter = Meter(prices, one.model, busy[one.url])
+        def build() -> Questions:
+            from llama_mapper.taxonomy.ranking import TreeRanker
+
+            return Questions(index(), vocabularies, TreeRanker.read(index(), one.adapter / RANKER))
+
+        return Chooser(build, _server(one, settings), card, taxonomy, meter)
+
+    variants = [Variant(answering(one), one.share) for one in served]
+    if len({variant.model.version for variant in variants}) < len(variants):
+        raise SettingsError("MAPPER_VARIANTS: two of the adapters are the same version")
+    return Variants(variants)
 
 
-def _chooser(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies) -> Chooser:
-    card = read_card(settings)
-
-    def build() -> Questions:
-        from llama_mapper.taxonomy.embedding import Kept
-        from llama_mapper.taxonomy.retrieval import Index
-
-        return Questions(Index(entries(vocabularies.all, taxonomy), Kept(settings.vectors.expanduser())), vocabularies)
-
-    assert settings.predictor_url
-    server = CompletionServer(
-        settings.predictor_url,
-        settings.predictor_model,
+def _server(one: VariantSetting, settings: Settings) -> CompletionServer:
+    return CompletionServer(
+        one.url,
+        one.model,
         httpx.AsyncClient(trust_env=False),
-        AsyncCircuitBreakerFactory(),
+        AsyncCircuitBreakerFactory(),  # its own: a version that fails must not open the others' breaker
         settings.budget_seconds,
     )
-    return Chooser(build, server, card.stack, taxonomy, card.version)
+
+
+def _index(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies) -> "Index":
+    from llama_mapper.taxonomy.embedding import Kept
+    from llama_mapper.taxonomy.retrieval import Index
+
+    return Index(entries(vocabularies.all, taxonomy), Kept(settings.vectors.expanduser()))
+
+
+def _once(make: Callable[[], T]) -> Callable[[], T]:
+    """Return *make* for several threads: the first makes, the others wait for it."""
+    lock, made = threading.Lock(), list[T]()
+
+    def get() -> T:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
+
+
+def _accounts(settings: Settings) -> TenantAccounts:
+    budgets = None
+    if settings.budgets:
+        ledger: Ledger = (
+            RedisLedger(settings.redis_url.get_secret_value(), AsyncCircuitBreakerFactory())
+            if settings.redis_url
+            else MemoryLedger()
+        )
+        alert = alert_to(Sink(settings.sink_url, httpx.AsyncClient(trust_env=False)), settings.tenants)
+        budgets = BudgetAccounts(read_budgets(settings.budgets), ledger, alert, _count_fallback)
+    return TenantAccounts(settings.tenants, budgets)
+
+
+def _count_fallback(name: str) -> None:
+    metrics.FALLBACKS.labels(name).inc()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from llama_mapper.contracts.confidence import Scored, Stack, features, ranked
+from llama_mapper.contracts.confidence import Scored, Stack, best_of, features
 
 
 def fit(examples: Sequence[Scored], golds: Sequence[frozenset[str]], kept: Sequence[bool]) -> Stack:
@@ -17,11 +17,11 @@ def fit(examples: Sequence[Scored], golds: Sequence[frozenset[str]], kept: Seque
         for i, label in enumerate(scored.labels):
             rows.append(_kept(features(scored, i), kept))
             right.append(label in gold)
-    ranking = Stack(weights=_logistic(rows, right))
-    best = [ranked(ranking, scored) for scored in examples]
-    odds = [(1.0, value) for _, value in best]
-    offset, slope = _logistic(odds, [label in gold for (label, _), gold in zip(best, golds, strict=True)], 0.01)
-    return Stack(weights=ranking.weights, slope=slope, offset=offset)
+    weights = _logistic(rows, right)
+    best = [(best_of(weights, scored), gold) for scored, gold in zip(examples, golds, strict=True)]
+    found = [(b, gold) for b, gold in best if b]
+    reading = _logistic([b.signs() for b, _ in found], [b.label in gold for b, gold in found], 0.01)
+    return Stack(weights=weights, reading=reading)
 
 
 def _kept(values: Sequence[float], kept: Sequence[bool]) -> tuple[float, ...]:

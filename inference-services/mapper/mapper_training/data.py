@@ -1,7 +1,7 @@
 """Examples for training, calibration and test, each asked as serving would ask about a vendor it has never seen.
 
 For an example's candidates and neighbours the words of its own vendor's family are hidden, in training also those of
-every vendor that calibrates or tests. So a prompt of training looks like one of the test, and holds nothing of it.
+every vendor that tests. So a prompt of training looks like one of the test, and holds nothing of it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,7 @@ from llama_mapper.taxonomy.retrieval import (
     Found,
     Index,
     Near,
+    Ranker,
     prompt,
     query,
     taxonomy_entries,
@@ -30,7 +31,7 @@ from .split import Split, family
 from .variation import NONSENSE_TEST, NONSENSE_TRAIN, coded, dice, gibberish, of_country, respell
 
 Source = Literal["curated", "alias", "varied", "nonsense"]
-DATA_VERSION = "3"
+DATA_VERSION = "4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +155,11 @@ def entries(vocabularies: Iterable[Vocabulary], taxonomy: Taxonomy) -> list[Entr
 class Asker:
     """Poses examples: searches the index and renders the prompt, as serving does for an unseen vendor."""
 
-    def __init__(self, index: Index, embedder: Embedder | None, framing: Framing) -> None:
+    def __init__(self, index: Index, embedder: Embedder | None, framing: Framing, ranker: Ranker | None = None) -> None:
         self._index = index
         self._embedder = embedder
         self._framing = framing
+        self._ranker = ranker
 
     def pose(
         self, examples: Sequence[Example], without: frozenset[str], kind_told: float, shuffle: int | None = None
@@ -182,6 +184,7 @@ class Asker:
                 hidden_texts=hide,
                 kind=kind,
                 vector=None if vectors is None else vectors[i],
+                ranker=self._ranker,
             )
             if shuffle is not None:
                 chance.shuffle(answered.found)
@@ -255,8 +258,8 @@ def hardest(posed: Sequence[Posed], recipe: Recipe) -> list[Posed]:
 
 
 def held_out_texts(vocabularies: Iterable[Vocabulary], parts: Split) -> frozenset[str]:
-    """Return every text of a vendor that calibrates or tests."""
-    return frozenset(_held_out(vocabularies, parts.calibrate | parts.test))
+    """Return every text of a vendor that tests."""
+    return frozenset(_held_out(vocabularies, parts.test))
 
 
 def _held_out(vocabularies: Iterable[Vocabulary], families: frozenset[str]) -> Iterator[str]:
@@ -272,18 +275,13 @@ def report(vocabularies: Sequence[Vocabulary], training: Sequence[Example], part
     finds them, as it would in use; figures are therefore given with and without them.
     """
     test = set(_held_out(vocabularies, parts.test))
-    calibrate = set(_held_out(vocabularies, parts.calibrate))
     others = set(_held_out(vocabularies, parts.train))
     texts = {e.text for e in training}
     return {
         "training": len(training),
         "test_texts": len(test),
         "shared_test_texts": len(test & others),
-        "shared_calibration_texts": len(calibrate & others),
         "test_texts_in_training": len(texts & test),
-        "calibration_texts_in_training": len(texts & calibrate),
-        "training_of_held_out_vendors": sum(family(e.vendor) in parts.test | parts.calibrate for e in training),
-        "families_in_two_parts": len(parts.train & parts.test)
-        + len(parts.train & parts.calibrate)
-        + len(parts.calibrate & parts.test),
+        "training_of_held_out_vendors": sum(family(e.vendor) in parts.test for e in training),
+        "families_in_two_parts": len(parts.train & parts.test),
     }

@@ -98,5 +98,5 @@ def without_model(posed: Posed) -> Scored:
         none=even,
         relations={},
         scores=tuple(f.score for f in posed.found),
-        votes=tuple(f.votes for f in posed.found),
+        odds=tuple(f.odds for f in posed.found),
     )

@@ -10,7 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from .base_model import CACHE, BaseModelError, digest, prepare, sha256
+from .base_model import CACHE, BaseModelError, digest, locate, sha256
+from .plan import read_plan
 from .setting import EXPERIMENTS
 
 WEIGHTS = "adapter_model.safetensors"
@@ -42,7 +43,8 @@ def merge(base: Path, adapter: Path, folder: Path) -> Path:
     merged = PeftModel.from_pretrained(model, adapter).merge_and_unload().to(torch.bfloat16)
     merged.save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
-    found = origin | {"sha256": sha256(folder / "model.safetensors")}
+    record.unlink(missing_ok=True)  # it is of what lay here before
+    found = origin | {"sha256": digest(folder)}
     record.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     return folder
 
@@ -52,7 +54,9 @@ def main() -> None:
     parser.add_argument("experiment")
     given = parser.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    folder = merge(prepare(), EXPERIMENTS / given.experiment / "adapter", CACHE / given.experiment)
+    home = EXPERIMENTS / given.experiment
+    plan = read_plan(home)
+    folder = merge(locate(plan.base, plan.revision), home / "adapter", CACHE / given.experiment)
     sys.stdout.write(f"{folder}\n")
 
 

@@ -1,264 +1,237 @@
-"""Score an experiment on vendors it has never seen: ``python -m mapper_training.score EXPERIMENT --folds 0``.
+"""Score an experiment on vendors it has never seen: ``python -m mapper_training.score EXPERIMENT --folds 0,1,2,3,4``.
 
-What the models say is kept under ``.cache/training``, so that measures can be changed without asking again. The result
-stands in ``experiments/<name>/result.json``.
+Every golden case is asked of the fold that neither trained nor ranked on its vendor's family. What the models say is
+kept in ``experiments/<name>/answers``, so that measures can be taken again, and checked, without a model. The result
+stands in ``experiments/<name>/result.json``, the confidence's weights in ``calibration.json``.
 """
 
 import argparse
+import gzip
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from llama_mapper.contracts.confidence import FEATURES, Scored
+from llama_mapper.contracts.confidence import FEATURES, READING, Scored
+from llama_mapper.contracts.models import WEIGHTS
 
 from . import metrics, systems
 from .base_model import CACHE, prepare, sha256
-from .data import Posed, nonsense, report, training_examples
+from .data import Asker, Posed, nonsense, report, training_examples
 from .inference import Model, without_model
-from .merge import WEIGHTS
+from .measuring import measure
 from .metrics import Outcome
-from .setting import EXPERIMENTS, TEST_LIMIT, Setting, open_setting
-from .split import family
+from .plan import read_plan
+from .setting import EXPERIMENTS, Setting, open_setting
+from .split import FOLDS, family
 from .systems import Fitting
-from .train import read_plan
 
 log = logging.getLogger("mapper_training.score")
-THRESHOLD = 0.6
-WANTED_COVERAGE = 0.85
-NONSENSE = 100
-Said = dict[str, list[Scored]]
+NONSENSE_TO_FIT, NONSENSE_TO_TEST = 40, 100
+TOLD = {"kind_unknown": 0.0, "kind_told": 1.0}
 
 
-class Part:
-    """The posed examples of one fold: vendors to calibrate on, vendors to test, and nonsense for each."""
+class Part(NamedTuple):
+    """One fold's questions: the golden cases of its vendors, words that mean nothing to fit on, and others to test."""
 
-    def __init__(self, setting: Setting, fold: int, kind_told: float) -> None:
-        parts = setting.split(str(fold))
-        self.calibrate = setting.held_out(parts.calibrate, kind_told)
-        self.calibrate += setting.pose(nonsense(40, seed=101, test=False)[-40:], kind_told)
-        self.test = setting.held_out(parts.test, kind_told)
-        self.nonsense = setting.pose(nonsense(NONSENSE, seed=202, test=True), kind_told)
+    test: list[Posed]
+    noise: list[Posed]
+    nonsense: list[Posed]
 
     def all(self) -> list[Posed]:
-        return [*self.calibrate, *self.test, *self.nonsense]
+        return [*self.test, *self.noise, *self.nonsense]
 
-    def cut(self, scored: Sequence[Scored]) -> Said:
-        first, second = len(self.calibrate), len(self.calibrate) + len(self.test)
-        return {
-            "calibrate": list(scored[:first]),
-            "test": list(scored[first:second]),
-            "nonsense": list(scored[second:]),
-        }
+    def cut(self, scored: Sequence[Scored]) -> "Answers":
+        first, second = len(self.test), len(self.test) + len(self.noise)
+        return Answers(list(scored[:first]), list(scored[first:second]), list(scored[second:]))
 
 
-def ask(part: Part, base: Path, adapter: Path | None, kept: Path, candidates: int, threads: int) -> Said:
-    """Return the model's answers for *part*, from *kept* if that holds this model's answers to the same prompts."""
-    posed = part.all()
-    prompts = [p.prompt for p in posed]
-    weights = sha256(adapter / WEIGHTS) if adapter else None
-    if kept.is_file():
-        stored = json.loads(kept.read_text("utf-8"))
-        if stored["prompts"] == prompts and stored.get("adapter") == weights:
-            return part.cut([Scored.model_validate(s) for s in stored["scored"]])
-    scored = Model(base, adapter, threads).score(posed, candidates)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(
-        json.dumps({"prompts": prompts, "adapter": weights, "scored": [s.model_dump() for s in scored]}), "utf-8"
+class Answers(NamedTuple):
+    """What was said about each question of a ``Part``."""
+
+    test: list[Scored]
+    noise: list[Scored]
+    nonsense: list[Scored]
+
+
+def pose(setting: Setting, fold: int, asker: Asker, kind_told: float) -> Part:
+    def asked(examples: list[Any]) -> list[Posed]:
+        return asker.pose(examples, frozenset(), kind_told)
+
+    return Part(
+        asked(setting.golden(setting.split(str(fold)).test)),
+        asked(nonsense(NONSENSE_TO_FIT, seed=101, test=False)),
+        asked(nonsense(NONSENSE_TO_TEST, seed=202, test=True)),
     )
-    return part.cut(scored)
 
 
-def answers(part: Part, said: Said | None, zero_shot: Said | None) -> tuple[dict[str, dict[str, list[Outcome]]], Any]:
-    """Return the outcomes of every system on test and nonsense, and what was fitted on all that was held out."""
-    plain = part.cut([without_model(p) for p in part.all()])
-    ways: dict[str, tuple[systems.Making, Said]] = {
-        "exact": (lambda _: systems.exact, plain),
-        "fuzzy": (lambda _: systems.fuzzy, plain),
-        "nearest": (lambda _: systems.nearest, plain),
-        "nearest_calibrated": (lambda fitting: systems.stacked(systems.retrieval(fitting)), plain),
-    }
-    fitted: dict[str, Any] = {"nearest_calibrated": systems.retrieval(_pool(part, plain)).model_dump()}
-    if zero_shot:
-        ways["zero_shot"] = (lambda fitting: systems.letter(fitting.temperature()), zero_shot)
-    if said:
-        ways["model_letter"] = (lambda fitting: systems.letter(fitting.temperature()), said)
-        ways["model_and_retrieval"] = (lambda fitting: systems.stacked(systems.model_and_retrieval(fitting)), said)
-        pool = _pool(part, said)
-        fitted["temperature"] = pool.temperature()
-        fitted["model_and_retrieval"] = systems.model_and_retrieval(pool).model_dump()
-    found = {}
-    for name, (making, answered) in ways.items():
-        pool = _pool(part, answered)
-        found[name] = {
-            "test": systems.crossed(making, pool, Fitting(part.test, answered["test"])),
-            "nonsense": systems.outcomes(making(pool), part.nonsense, answered["nonsense"]),
-        }
-    return found, fitted
+class Asking:
+    """Asks fold models, or reads what they said to the same prompts."""
 
+    def __init__(self, home: Path, base: Path, threads: int) -> None:
+        self._home, self._base, self._threads = home, base, threads
 
-def _pool(part: Part, said: Said) -> Fitting:
-    return Fitting([*part.calibrate, *part.test], [*said["calibrate"], *said["test"]])
-
-
-def measure(test: list[Outcome], noise: list[Outcome]) -> dict[str, Any]:
-    equal = metrics.threshold_for(test, WANTED_COVERAGE)
-    return {
-        "macro_f1": round(metrics.over_vendors(test, metrics.macro_f1), 4),
-        "accuracy_by_vendor": round(metrics.over_vendors(test, metrics.accuracy), 4),
-        "accuracy": round(metrics.accuracy(test), 4),
-        "hierarchical_f1": round(metrics.over_vendors(test, metrics.hierarchical_f1), 4),
-        "at_coverage": {
-            "coverage": round(metrics.coverage(test, equal), 4),
-            "precision": round(metrics.precision(test, equal), 4),
-            "macro_f1_of_covered": round(_f1_of_covered(test, equal), 4),
-            "nonsense_abstained": round(metrics.abstained(noise, equal), 4),
-        },
-        "at_threshold": {
-            "threshold": THRESHOLD,
-            "coverage": round(metrics.coverage(test, THRESHOLD), 4),
-            "coverage_by_vendor": round(metrics.over_vendors(test, lambda o: metrics.coverage(o, THRESHOLD)), 4),
-            "precision": round(metrics.precision(test, THRESHOLD), 4),
-            "macro_f1_of_covered": round(_f1_of_covered(test, THRESHOLD), 4),
-            "nonsense_abstained": round(metrics.abstained(noise, THRESHOLD), 4),
-        },
-        "ece": round(metrics.calibration_error(test), 4),
-        "reliability": metrics.reliability(test),
-        "risk_coverage": metrics.risk_coverage(test),
-    }
-
-
-def _f1_of_covered(test: list[Outcome], threshold: float) -> float:
-    """Macro-F1 by vendor over the words that got a label; vendors of which none did are left out."""
-    return metrics.over_vendors([o for o in test if metrics.covered(o, threshold)], metrics.macro_f1)
-
-
-def relation_accuracy(posed: Sequence[Posed], scored: Sequence[Scored]) -> float:
-    """Share of right letters whose relation is right too; 0 where no letter is right."""
-    right = total = 0
-    for example, said in zip(posed, scored, strict=True):
-        chosen, _ = systems.letter()(example, said)
-        wanted = dict(example.example.gold)
-        if chosen in wanted:
-            total += 1
-            right += max(said.relations, key=lambda name: said.relations[name]) == wanted[chosen]
-    return right / total if total else 0.0
+    def ask(self, posed: Sequence[Posed], adapter: Path | None, name: str, candidates: int) -> list[Scored]:
+        """Return the answers of the model with *adapter* (the bare base for None) to *posed*."""
+        kept = self._home / "answers" / f"{name}.json.gz"
+        prompts = hashlib.sha256("\0".join(p.prompt for p in posed).encode()).hexdigest()
+        weights = sha256(adapter / WEIGHTS) if adapter and (adapter / WEIGHTS).is_file() else None
+        if kept.is_file():
+            stored = json.loads(gzip.decompress(kept.read_bytes()))
+            if stored["prompts"] == prompts and weights in (None, stored["adapter"]):
+                return [without_model(p).model_copy(update=said) for p, said in zip(posed, stored["said"], strict=True)]
+        log.info("asking %s: %d prompts", name, len(posed))
+        scored = Model(self._base, adapter, self._threads).score(posed, candidates)
+        said = [s.model_dump(include={"letters", "none", "relations"}) for s in scored]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"prompts": prompts, "adapter": weights, "said": said}).encode()
+        kept.write_bytes(gzip.compress(text, mtime=0))
+        return scored
 
 
 class Tally:
-    """What every system answered over the folds asked so far, with the kind told or not."""
+    """All questions of the folds asked, with the kind told or not, and what each system said about them."""
 
     def __init__(self) -> None:
-        self.systems: dict[str, dict[str, list[Outcome]]] = {}
-        self.unseen: dict[str, list[Outcome]] = {}
-        self.relations: list[float] = []
-        self.posed: list[Posed] = []
-        self.scored: list[Scored] = []
+        self.parts: list[Part] = []
+        self.said: dict[str, list[Answers]] = {}
+        self.plain: dict[str, dict[str, list[Outcome]]] = {}
 
-    def add(self, found: dict[str, dict[str, list[Outcome]]], part: Part, known: set[str]) -> None:
-        """Add a fold's outcomes; *known* are texts that other vendors or the taxonomy have too."""
-        for system, outcomes in found.items():
-            kept = self.systems.setdefault(system, {"test": [], "nonsense": []})
-            for name in kept:
-                kept[name] += outcomes[name]
-            fresh = [o for o, p in zip(outcomes["test"], part.test, strict=True) if p.example.text not in known]
-            self.unseen.setdefault(system, []).extend(fresh)
+    def add(self, setting: Setting, part: Part, answers: dict[str, Answers]) -> None:
+        self.parts.append(part)
+        for name, given in answers.items():
+            self.said.setdefault(name, []).append(given)
+        for group, posed in (("test", part.test), ("nonsense", part.nonsense)):
+            for name, found in _baselines(setting, posed).items():
+                self.plain.setdefault(name, {}).setdefault(group, []).extend(found)
 
-    def keep(self, part: Part, said: Said) -> None:
-        """Keep what the model said about vendors it had not seen: the served adapter's confidence is fitted on it."""
-        self.relations.append(relation_accuracy(part.test, said["test"]))
-        self.posed += [*part.calibrate, *part.test]
-        self.scored += [*said["calibrate"], *said["test"]]
+    def pool(self, name: str) -> Fitting:
+        """Everything *name*'s weights may be fitted on: test words (crossed by family) and words that mean nothing."""
+        posed = [p for part in self.parts for p in (*part.test, *part.noise)]
+        return Fitting(posed, [s for answers in self.said[name] for s in (*answers.test, *answers.noise)])
 
-    def measures(self) -> dict[str, Any]:
-        return {
-            system: measure(o["test"], o["nonsense"]) | {"unseen_words": _short(self.unseen[system])}
-            for system, o in self.systems.items()
+    def outcomes(self) -> dict[str, dict[str, list[Outcome]]]:
+        ways: dict[str, tuple[systems.Making, str]] = {
+            "ranker": (lambda fitting: systems.stacked(systems.ranker(fitting)), "plain")
         }
-
-    def vendors(self, best: str) -> dict[str, dict[str, float]]:
-        nearest = metrics.by_vendor(self.systems["nearest"]["test"])
-        return {
-            vendor: {
-                "words": len(group),
-                "nearest": round(metrics.accuracy(nearest[vendor]), 3),
-                best: round(metrics.accuracy(group), 3),
+        if "zero_shot" in self.said:
+            ways["zero_shot"] = (lambda fitting: systems.letter(fitting.temperature()), "zero_shot")
+        if "model" in self.said:
+            ways["model_letter"] = (lambda fitting: systems.letter(fitting.temperature()), "model")
+            ways["model_and_ranker"] = (lambda fitting: systems.stacked(systems.model_and_ranker(fitting)), "model")
+        found = dict(self.plain)
+        for name, (making, source) in ways.items():
+            pool = self.pool(source)
+            test = Fitting(
+                [p for part in self.parts for p in part.test], [s for a in self.said[source] for s in a.test]
+            )
+            noise = [p for part in self.parts for p in part.nonsense]
+            said = [s for a in self.said[source] for s in a.nonsense]
+            found[name] = {
+                "test": systems.crossed(making, pool, test),
+                "nonsense": systems.outcomes(making(pool), noise, said),
             }
-            for vendor, group in metrics.by_vendor(self.systems[best]["test"]).items()
-        }
+        return found
+
+    def relations(self) -> float:
+        """Share of right letters whose relation is right too."""
+        right = total = 0
+        for part, answers in zip(self.parts, self.said["model"], strict=True):
+            for posed, said in zip(part.test, answers.test, strict=True):
+                chosen, _ = systems.letter()(posed, said)
+                wanted = dict(posed.example.gold)
+                if chosen in wanted:
+                    total += 1
+                    right += max(said.relations, key=lambda name: said.relations[name]) == wanted[chosen]
+        return round(right / max(total, 1), 4)
+
+    def recall(self) -> float:
+        meant = [p for part in self.parts for p in part.test if p.example.gold]
+        return round(sum(any(f.label in p.example.labels for f in p.found) for p in meant) / max(len(meant), 1), 4)
+
+
+def _baselines(setting: Setting, posed: Sequence[Posed]) -> dict[str, list[Outcome]]:
+    vectors = setting.embedder.embed([p.example.text for p in posed])
+    found: dict[str, list[Outcome]] = {name: [] for name in systems.BASELINES}
+    for question, vector in zip(posed, vectors, strict=True):
+        example = question.example
+        likeness = setting.index.likeness(example.text, {family(example.vendor)}, vector=vector)
+        for name, way in systems.BASELINES.items():
+            label, confidence = way(setting.index, likeness)
+            found[name].append(Outcome(example.vendor, example.labels, label, confidence))
+    return found
 
 
 def experiment(name: str, numbers: list[int], models: bool, zero_shot: bool, threads: int) -> dict[str, Any]:
     """Ask every fold's model, with the detector's kind told and not, and return the whole result."""
     setting = open_setting()
-    recipe = read_plan(EXPERIMENTS / name).recipe
-    base = prepare() if models else CACHE
-    tallies = {"kind_unknown": Tally(), "kind_told": Tally()}
-    result: dict[str, Any] = {"folds": numbers, "words_per_vendor_at_most": TEST_LIMIT}
+    home = EXPERIMENTS / name
+    recipe = read_plan(home).recipe
+    asking = Asking(home, prepare() if models else CACHE, threads)
+    tallies = {tag: Tally() for tag in TOLD}
+    leakage: dict[str, Any] = {}
     for fold in numbers:
         parts = setting.split(str(fold))
         trained = training_examples(setting.vocabularies, setting.taxonomy, parts, recipe)
-        result.setdefault("leakage", {})[str(fold)] = report(setting.vocabularies, trained, parts)
-        home = CACHE.parent / "training" / name / f"fold{fold}"
+        leakage[str(fold)] = report(setting.vocabularies, trained, parts)
+        asker = setting.asker(setting.ranker(str(fold)))
+        adapter = CACHE.parent / "training" / name / f"fold{fold}" / "adapter"
         for tag, tally in tallies.items():
-            part = Part(setting, fold, float(tag == "kind_told"))
-            setting.vectors_done()
+            part = pose(setting, fold, asker, TOLD[tag])
             count = setting.framing.candidates
-            said = ask(part, base, home / "adapter", home / f"said_{tag}.json", count, threads) if models else None
-            plain = models and zero_shot and tag == "kind_unknown"
-            bare = ask(part, base, None, home / f"zero_{tag}.json", count, threads) if plain else None
-            found, fitted = answers(part, said, bare)
-            result.setdefault("fitted", {})[f"{tag}_{fold}"] = fitted
-            result.setdefault("recall_of_candidates", {})[f"{tag}_{fold}"] = round(_recall(part.test), 4)
-            tally.add(found, part, _known_without(setting, part))
-            if said:
-                tally.keep(part, said)
-    best = "model_and_retrieval" if models else "nearest_calibrated"
-    result["systems"] = {tag: tally.measures() for tag, tally in tallies.items()}
-    result["vendors"] = {tag: tally.vendors(best) for tag, tally in tallies.items()}
+            answers = {"plain": part.cut([without_model(p) for p in part.all()])}
+            if models:
+                answers["model"] = part.cut(asking.ask(part.all(), adapter, f"fold{fold}-{tag}", count))
+            if models and zero_shot and tag == "kind_told":
+                answers["zero_shot"] = part.cut(asking.ask(part.all(), None, f"zero{fold}-{tag}", count))
+            tally.add(setting, part, answers)
+    setting.vectors_done()
+    return {"folds": numbers, "cases": sum(len(p.test) for p in tallies["kind_told"].parts), "leakage": leakage} | (
+        _result(tallies, models)
+    )
+
+
+def _result(tallies: dict[str, Tally], models: bool) -> dict[str, Any]:
+    outcomes = {tag: tally.outcomes() for tag, tally in tallies.items()}
+    best = "model_and_ranker" if models else "ranker"
+    result: dict[str, Any] = {
+        "recall_of_candidates": {tag: tally.recall() for tag, tally in tallies.items()},
+        "systems": {
+            tag: {system: measure(said["test"], said["nonsense"]) for system, said in found.items()}
+            for tag, found in outcomes.items()
+        },
+        "vendors": {tag: _vendors(found, ("fuzzy", "minilm", "ranker", best)) for tag, found in outcomes.items()},
+    }
     if models:
-        result["relation_accuracy"] = {
-            tag: round(sum(tally.relations) / len(tally.relations), 4) for tag, tally in tallies.items()
-        }
-        together = Fitting(
-            [p for tally in tallies.values() for p in tally.posed],
-            [s for tally in tallies.values() for s in tally.scored],
-        )
-        result["serving"] = {
-            "features": FEATURES,
-            "stack": systems.model_and_retrieval(together).model_dump(),
-            "without_model": systems.retrieval(together).model_dump(),
-            "temperature": together.temperature(),
-            "words": len(together.posed),
-        }
+        result["relation_accuracy"] = {tag: tally.relations() for tag, tally in tallies.items()}
+    source = "model" if models else "plain"
+    pools = [tally.pool(source) for tally in tallies.values()]
+    together = Fitting([p for pool in pools for p in pool.posed], [s for pool in pools for s in pool.scored])
+    result["serving"] = {
+        "features": FEATURES,
+        "reading": READING,
+        "stack": (systems.model_and_ranker if models else systems.ranker)(together).model_dump(),
+        "without_model": systems.ranker(together).model_dump(),
+        "words": len(together.posed),
+    }
     return result
 
 
-def _known_without(setting: Setting, part: Part) -> set[str]:
-    """Texts that the index leads from when the tested vendors are hidden."""
-    tested = {family(p.example.vendor) for p in part.test}
-    return {entry.text for entry in setting.index.entries if entry.owner not in tested}
-
-
-def _recall(posed: Sequence[Posed]) -> float:
-    meant = [p for p in posed if p.example.gold]
-    return sum(any(f.label in p.example.labels for f in p.found) for p in meant) / max(len(meant), 1)
-
-
-def _short(outcomes: list[Outcome]) -> dict[str, float | int]:
+def _vendors(found: dict[str, dict[str, list[Outcome]]], names: Sequence[str]) -> dict[str, dict[str, float]]:
+    groups = {name: metrics.by_vendor(found[name]["test"]) for name in dict.fromkeys(names)}
     return {
-        "words": len(outcomes),
-        "macro_f1": round(metrics.over_vendors(outcomes, metrics.macro_f1), 4),
-        "accuracy": round(metrics.accuracy(outcomes), 4),
+        vendor: {"words": len(group)} | {name: round(metrics.accuracy(g[vendor]), 3) for name, g in groups.items()}
+        for vendor, group in groups[names[0]].items()
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("experiment")
-    parser.add_argument("--folds", default="0")
+    parser.add_argument("--folds", default=",".join(map(str, range(FOLDS))))
     parser.add_argument("--baselines-only", action="store_true")
     parser.add_argument("--zero-shot", action="store_true")
     parser.add_argument("--threads", type=int, default=1)
@@ -267,11 +240,10 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     numbers = [int(n) for n in given.folds.split(",")]
     result = experiment(given.experiment, numbers, not given.baselines_only, given.zero_shot, given.threads)
-    name = "baselines.json" if given.baselines_only else "result.json"
-    path = EXPERIMENTS / given.experiment / name
+    path = EXPERIMENTS / given.experiment / ("baselines.json" if given.baselines_only else "result.json")
     path.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-    if serving := result.get("serving"):
-        (path.parent / "calibration.json").write_text(json.dumps(serving, indent=1) + "\n", "utf-8")
+    if not given.baselines_only:
+        (path.parent / "calibration.json").write_text(json.dumps(result["serving"], indent=1) + "\n", "utf-8")
     log.info("wrote %s", path)
 
 

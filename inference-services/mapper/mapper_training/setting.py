@@ -1,22 +1,27 @@
 """Where an experiment's data come from: vocabularies, taxonomy, index and folds, opened once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from llama_mapper.taxonomy import Taxonomy, load
 from llama_mapper.taxonomy.embedding import Kept
+from llama_mapper.taxonomy.ranking import TreeRanker
 from llama_mapper.taxonomy.retrieval import Index
 from mapper_serving.vocabulary import Vocabulary, read_all
 
-from .data import Asker, Example, Framing, Posed, Recipe, curated, entries, hardest, training_examples
+from .data import Asker, Example, Framing, Posed, Recipe, curated, entries, hardest, nonsense, training_examples
+from .golden import Case, examples, read_cases
+from .ranking import fit_ranker
 from .split import Split, everyone, family, folds, split
 
 ROOM = Path(__file__).resolve().parent.parent
 VOCABULARIES = ROOM / "vocabularies"
 EXPERIMENTS = ROOM / "experiments"
+GOLDEN = ROOM / "golden" / "cases.jsonl"
 VECTORS = Path(".cache/training/vectors.npz")
-TEST_LIMIT = 100
+RANKER_LIMIT = 100
+RANKER_NONSENSE = 150
 
 
 @dataclass(frozen=True)
@@ -28,29 +33,35 @@ class Setting:
     embedder: Kept
     framing: Framing
 
+    @cached_property
+    def cases(self) -> tuple[Case, ...]:
+        return read_cases(GOLDEN)
+
     def split(self, fold: str) -> Split:
         return everyone(self.parts) if fold == "all" else split(self.parts, int(fold))
 
+    def ranker(self, fold: str) -> str:
+        """Fit the ranker of *fold* on its training vendors and on words that mean nothing; takes half a minute."""
+        parts = self.split(fold)
+        words = [e for e in curated(self.vocabularies, RANKER_LIMIT, seed=11) if family(e.vendor) in parts.train]
+        words += nonsense(RANKER_NONSENSE, seed=707, test=False)
+        return fit_ranker(self.index, self.embedder, words, parts.test)
+
+    def asker(self, ranker: str) -> Asker:
+        return Asker(self.index, self.embedder, self.framing, TreeRanker(self.index, ranker))
+
     def training(self, fold: str, recipe: Recipe, kind_told: float) -> list[Posed]:
         parts = self.split(fold)
-        examples = training_examples(self.vocabularies, self.taxonomy, parts, recipe)
-        posed = self._asker.pose(examples, parts.calibrate | parts.test, kind_told, shuffle=recipe.seed)
-        return hardest(posed, recipe)
+        made = training_examples(self.vocabularies, self.taxonomy, parts, recipe)
+        asker = self.asker(self.ranker(fold))
+        return hardest(asker.pose(made, parts.test, kind_told, shuffle=recipe.seed), recipe)
 
-    def held_out(self, families: frozenset[str], kind_told: float, limit: int = TEST_LIMIT) -> list[Posed]:
-        """Pose at most *limit* words of each vendor of *families* with its own family hidden, as if never seen."""
-        examples = [e for e in curated(self.vocabularies, limit, seed=11) if family(e.vendor) in families]
-        return self.pose(examples, kind_told)
-
-    def pose(self, examples: Sequence[Example], kind_told: float) -> list[Posed]:
-        return self._asker.pose(examples, frozenset(), kind_told)
+    def golden(self, families: frozenset[str]) -> list[Example]:
+        """Return the golden cases of the vendors in *families*."""
+        return examples(self.cases, families)
 
     def vectors_done(self) -> None:
         self.embedder.close()
-
-    @property
-    def _asker(self) -> Asker:
-        return Asker(self.index, self.embedder, self.framing)
 
 
 def open_setting(framing: Framing | None = None) -> Setting:

@@ -1,4 +1,4 @@
-"""Which vendors belong together, and which of them train, calibrate and test."""
+"""Which vendors belong together, and which of them train and test."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -42,7 +42,6 @@ class Split(NamedTuple):
     """Families of vendors, each in one part only."""
 
     train: frozenset[str]
-    calibrate: frozenset[str]
     test: frozenset[str]
 
 
@@ -67,13 +66,10 @@ def folds(vocabularies: Iterable[Vocabulary], seed: int = 7) -> tuple[frozenset[
 
 
 def split(parts: Sequence[frozenset[str]], test: int) -> Split:
-    """Test on part *test*, calibrate on every second family of the next part, train on all others."""
-    following = sorted(parts[(test + 1) % len(parts)])
-    calibrate = frozenset(following[::2])
-    everyone = frozenset().union(*parts)
-    return Split(everyone - calibrate - parts[test], calibrate, parts[test])
+    """Test on part *test*, train on all others."""
+    return Split(frozenset().union(*parts) - parts[test], parts[test])
 
 
 def everyone(parts: Sequence[frozenset[str]]) -> Split:
     """For the adapter that is served: all vendors train."""
-    return Split(frozenset().union(*parts), frozenset(), frozenset())
+    return Split(frozenset().union(*parts), frozenset())

@@ -1,14 +1,15 @@
-"""The ways of answering that are compared: baselines, the model alone, and model with retrieval.
+"""The ways of answering that are compared: baselines, the model alone, and model with ranker.
 
-Each takes what was said about a posed example and returns a label (or none) with a confidence. What has weights is
-fitted on the calibration vendors.
+What has weights is fitted on other vendors than those it is asked about.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llama_mapper.contracts.confidence import Scored, Stack, choose
+from llama_mapper.taxonomy.retrieval import Index, Likeness
 from llama_mapper.taxonomy.tree import UNKNOWN
 
 from .calibration import fit
@@ -16,29 +17,46 @@ from .data import Posed
 from .metrics import Outcome
 from .split import family
 
+if TYPE_CHECKING:
+    from llama_mapper.taxonomy.retrieval import Floats
+
 Answering = Callable[[Posed, Scored], tuple[str | None, float]]
 # Which of FEATURES count when the model is not asked.
-_RETRIEVAL = (True, False, True, True, True, False)
-_BOTH = (True,) * 6
+_RANKER = (True, False, True, True, False)
+_BOTH = (True,) * 5
+_SAME = 0.9999
 
 
-def exact(posed: Posed, _: Scored) -> tuple[str | None, float]:
+def exact(index: Index, likeness: Likeness) -> tuple[str | None, float]:
     """The label of an alias or of another vendor's word that is spelled the same."""
-    same = [f for f in posed.found if f.lexical > 0.9999]
-    return (same[0].label, 1.0) if same else (None, 0.0)
+    label, spelled = fuzzy(index, likeness)
+    return (label, 1.0) if spelled > _SAME else (None, 0.0)
 
 
-def fuzzy(posed: Posed, _: Scored) -> tuple[str | None, float]:
-    """The label of the entry nearest in spelling, among those retrieval found."""
-    if not posed.found:
-        return None, 0.0
-    best = max(posed.found, key=lambda f: f.lexical)
-    return best.label, min(1.0, max(0.0, best.lexical))
+def fuzzy(index: Index, likeness: Likeness) -> tuple[str | None, float]:
+    """The label of the entry nearest in spelling (cosine of rare character n-grams)."""
+    return _nearest(index, likeness, likeness.lexical)
 
 
-def nearest(posed: Posed, _: Scored) -> tuple[str | None, float]:
-    """The label of the nearest entry in spelling and meaning."""
-    return (posed.found[0].label, min(1.0, max(0.0, posed.found[0].score))) if posed.found else (None, 0.0)
+def minilm(index: Index, likeness: Likeness) -> tuple[str | None, float]:
+    """The label of the entry nearest in meaning (cosine of MiniLM vectors)."""
+    return _nearest(index, likeness, likeness.semantic)
+
+
+def nearest(index: Index, likeness: Likeness) -> tuple[str | None, float]:
+    """The label of the entry nearest in both."""
+    return _nearest(index, likeness, likeness.score)
+
+
+BASELINES = {"exact": exact, "fuzzy": fuzzy, "minilm": minilm, "nearest": nearest}
+
+
+def _nearest(index: Index, likeness: Likeness, values: "Floats") -> tuple[str | None, float]:
+    import numpy as np
+
+    best = index.best_of_labels(np.where(likeness.score >= 0, values, -1.0))
+    label = int(np.argmax(best))
+    return index.labels[label], min(1.0, max(0.0, float(best[label])))
 
 
 def letter(temperature: float = 1.0) -> Answering:
@@ -91,11 +109,11 @@ class Fitting:
 Making = Callable[[Fitting], Answering]
 
 
-def retrieval(fitting: Fitting) -> Stack:
-    return fitting.stack(_RETRIEVAL)
+def ranker(fitting: Fitting) -> Stack:
+    return fitting.stack(_RANKER)
 
 
-def model_and_retrieval(fitting: Fitting) -> Stack:
+def model_and_ranker(fitting: Fitting) -> Stack:
     return fitting.stack(_BOTH)
 
 

@@ -18,6 +18,17 @@ DECISIONS = Counter("llama_mapper_decisions", "Decisions by action", ["action"],
 DETECTIONS = Histogram(
     "llama_mapper_detector_seconds", "Time of one detector", ["detector", "status"], buckets=BUCKETS, registry=REGISTRY
 )
+# Tenants only where the settings name them, all others together as "other": whoever invents names must not make series.
+TOKENS = Counter("llama_mapper_model_tokens", "Tokens of the model", ["tenant", "adapter", "kind"], registry=REGISTRY)
+COMPUTE = Counter(
+    "llama_mapper_model_compute_seconds", "Time the model was busy", ["tenant", "adapter"], registry=REGISTRY
+)
+COST = Counter(
+    "llama_mapper_model_cost_microdollars", "Cost by the price table", ["tenant", "adapter"], registry=REGISTRY
+)
+BUDGET_ALERTS = Counter(
+    "llama_mapper_budget_alerts", "Budget thresholds passed", ["tenant", "threshold"], registry=REGISTRY
+)
 UP = Gauge("llama_mapper_up", "The service runs", ["service"], registry=REGISTRY)
 
 

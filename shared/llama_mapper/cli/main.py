@@ -3,7 +3,20 @@
 
 import typer
 
-from . import dead_letters, demo, evaluate, run, scan, schemas, taxonomy, vocabularies
+from . import (
+    costs,
+    dead_letters,
+    demo,
+    evaluate,
+    experiments,
+    models,
+    run,
+    scan,
+    schemas,
+    taxonomy,
+    train,
+    vocabularies,
+)
 
 app = typer.Typer(
     help="Any detector's labels in; one taxonomy, a risk and framework controls out.",
@@ -18,10 +31,14 @@ for name, room in (
     (None, run.app),
     (None, demo.app),
     (None, scan.app),
+    (None, costs.app),
     ("dead-letters", dead_letters.app),
     ("evaluate", evaluate.app),
+    ("experiments", experiments.app),
+    ("models", models.app),
     ("schemas", schemas.app),
     ("taxonomy", taxonomy.app),
+    ("train", train.app),
     ("vocabularies", vocabularies.app),
 ):
     app.add_typer(room, name=name)

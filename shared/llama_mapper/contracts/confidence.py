@@ -6,80 +6,93 @@ fits it and serving applies it, so it stands here. Why an answer got its confide
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from pydantic import Field
 
 from .identifiers import AnyCanonicalLabel
 from .mapping import Relation
 from .wire import Wire
 
-FEATURES = ("bias", "model_in_doubt", "score", "lead", "votes", "log_none")
+FEATURES = ("bias", "model_in_doubt", "odds", "lead", "log_none")
+READING = ("offset", "odds", "lead", "near")
 _FLOOR = 1e-4
 
 
 class Stack(Wire):
     """Weights of the logistic that ranks candidates, in the order of FEATURES, and how the best one's odds are read.
 
-    A best of six is right more often than its own odds say when the others are far behind: ``slope`` and ``offset``
-    turn its log-odds into a confidence.
+    ``reading``, in the order of READING, turns the best candidate's log-odds, their lead over the next one's and its
+    nearness into a confidence: a best of six that leads by little, or that nothing is near to, is right less often.
     """
 
-    weights: tuple[float, ...]
-    slope: float = 1.0
-    offset: float = 0.0
-
-    def log_odds(self, features: Sequence[float]) -> float:
-        return sum(w * f for w, f in zip(self.weights, features, strict=True))
-
-    def confidence(self, log_odds: float) -> float:
-        return _sigmoid(self.slope * log_odds + self.offset)
+    weights: tuple[float, ...] = Field(min_length=len(FEATURES), max_length=len(FEATURES))
+    reading: tuple[float, ...] = Field(min_length=len(READING), max_length=len(READING))
 
 
 class Scored(Wire):
-    """One prompt's answer: a probability a candidate (they and ``none`` sum to 1), and what retrieval had said."""
+    """One prompt's answer: a probability a candidate (they and ``none`` sum to 1), and what retrieval had said.
+
+    ``odds`` are the ranker's log-odds, ``scores`` the likeness of each candidate's nearest entry.
+    """
 
     labels: tuple[AnyCanonicalLabel, ...]
     letters: tuple[float, ...]
     none: float
     relations: dict[Relation, float]
     scores: tuple[float, ...]
-    votes: tuple[float, ...]
+    odds: tuple[float, ...]
+
+
+class Best(NamedTuple):
+    """The likeliest candidate, the log-odds by which it won, their lead over the next, and its nearness."""
+
+    label: str
+    odds: float
+    lead: float
+    near: float
+
+    def signs(self) -> tuple[float, ...]:
+        """In the order of READING."""
+        return (1.0, self.odds, self.lead, self.near)
 
 
 def features(scored: Scored, candidate: int) -> tuple[float, ...]:
-    """The features of one candidate: what the model gives it, what retrieval gives it, and how far it leads.
+    """The features of one candidate: what the model gives it, what the ranker gives it, and how far it leads.
 
-    The model's log-odds count the less the surer retrieval is: over unseen vendors a small model that overruled an
+    The model's log-odds count the less the surer the ranker is: over unseen vendors a small model that overruled an
     equal spelling was wrong.
-
-    ``lead`` is its score above the best other candidate, ``votes`` its share among the nearest entries.
     """
     probability = min(max(scored.letters[candidate], _FLOOR), 1 - _FLOOR)
-    doubt = min(1.0, max(0.0, 1 - max(scored.scores)))
-    others = [s for i, s in enumerate(scored.scores) if i != candidate]
-    lead = scored.scores[candidate] - max(others, default=0.0)
+    others = [odds for i, odds in enumerate(scored.odds) if i != candidate]
     return (
         1.0,
-        doubt * math.log(probability / (1 - probability)),
-        scored.scores[candidate],
-        lead,
-        scored.votes[candidate],
+        (1 - sigmoid(max(scored.odds))) * math.log(probability / (1 - probability)),
+        scored.odds[candidate],
+        scored.odds[candidate] - max(others, default=-10.0),
         math.log(max(scored.none, _FLOOR)),
     )
 
 
-def ranked(stack: Stack, scored: Scored) -> tuple[str | None, float]:
-    """Return the candidate with the highest odds, and their logarithm; None without candidates."""
-    odds = [stack.log_odds(features(scored, i)) for i in range(len(scored.labels))]
+def best_of(weights: Sequence[float], scored: Scored) -> Best | None:
+    """Return the candidate with the highest odds under *weights*; None without candidates."""
+    odds = [_dot(weights, features(scored, i)) for i in range(len(scored.labels))]
     if not odds:
-        return None, -30.0
+        return None
     best = max(range(len(odds)), key=lambda i: (odds[i], -i))
-    return scored.labels[best], odds[best]
+    following = max((o for i, o in enumerate(odds) if i != best), default=odds[best] - 10.0)
+    return Best(scored.labels[best], odds[best], odds[best] - following, scored.scores[best])
 
 
 def choose(stack: Stack, scored: Scored) -> tuple[str | None, float]:
     """Return the candidate with the highest odds and how likely it is right; None without candidates."""
-    label, odds = ranked(stack, scored)
-    return label, (stack.confidence(odds) if label else 0.0)
+    best = best_of(stack.weights, scored)
+    return (best.label, sigmoid(_dot(stack.reading, best.signs()))) if best else (None, 0.0)
 
 
-def _sigmoid(value: float) -> float:
+def _dot(weights: Sequence[float], values: Sequence[float]) -> float:
+    return sum(w * v for w, v in zip(weights, values, strict=True))
+
+
+def sigmoid(value: float) -> float:
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, value))))

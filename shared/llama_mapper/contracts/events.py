@@ -20,7 +20,7 @@ from .identifiers import (
 )
 from .mapping import Mapping, VendorFinding, Versions
 from .orchestration import Action, ContentType, Coverage
-from .wire import Confidence, Consumed, Milliseconds, Token
+from .wire import Confidence, Consumed, Microdollars, Milliseconds, Token
 
 PREFIX = "io.llama-mapper"
 
@@ -38,6 +38,7 @@ class FindingReported(EventData):
 
     findings: tuple[VendorFinding, ...] = Field(min_length=1, max_length=100)
     content_hmac: AnyContentHmac | None = None
+    adapter: Token | None = Field(default=None, description="The adapter version to ask, as in a map request")
 
 
 class DetectorRun(Consumed):
@@ -117,6 +118,22 @@ class EvaluationCompleted(EventData):
         return self
 
 
+class BudgetThresholdReached(EventData):
+    """A tenant's spending on the model passed a share of its monthly budget; sent once a month and threshold.
+
+    ``emergency_percent`` is the share from which the tenant is served by rules only.
+    """
+
+    type: ClassVar[str] = f"{PREFIX}.budget.threshold-reached.v1"
+
+    month: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}$", description="In UTC")
+    threshold_percent: int = Field(ge=1, le=10_000)
+    emergency_percent: int = Field(ge=1, le=10_000)
+    budget_microdollars: Microdollars
+    spent_microdollars: Microdollars
+    budgets: Token = Field(description="Version of the budgets")
+
+
 class EventContext(Consumed):
     """The CloudEvents attributes we rely on; ``tenantid`` and ``correlationid`` are our extensions."""
 
@@ -131,4 +148,10 @@ class EventContext(Consumed):
     traceparent: str | None = Field(default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
-EVENTS: tuple[type[EventData], ...] = (FindingReported, FindingsMapped, AnalysisCompleted, EvaluationCompleted)
+EVENTS: tuple[type[EventData], ...] = (
+    FindingReported,
+    FindingsMapped,
+    AnalysisCompleted,
+    EvaluationCompleted,
+    BudgetThresholdReached,
+)

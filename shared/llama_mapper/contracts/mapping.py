@@ -15,12 +15,39 @@ from pydantic import (
 from .detection import Span
 from .identifiers import AnyCanonicalLabel, AnyDetectorId
 from .problems import FieldError, InvalidRequest, ProblemDocument
-from .wire import Confidence, Milliseconds, Severity, Token, VendorDescription, VendorLabel, VendorSeverity, Wire
+from .wire import (
+    Confidence,
+    Microdollars,
+    Milliseconds,
+    Severity,
+    Token,
+    VendorDescription,
+    VendorLabel,
+    VendorSeverity,
+    Wire,
+)
 
 Relation = Literal["exact", "broader", "narrower", "related"]
 """Read "the canonical label is … the vendor's", as in SKOS mapping relations (skos:broadMatch and so on)."""
 
 Method = Literal["rule", "model", "cache", "fallback"]
+
+
+DetectorKind = Literal[
+    "pii",
+    "phi",
+    "ner",
+    "secret",
+    "content-safety",
+    "toxicity",
+    "hate",
+    "prompt-injection",
+    "guardrail",
+    "risk-taxonomy",
+    "eval",
+    "language",
+]
+"""What a detector is for. ``phi`` is health data, ``ner`` named entities, ``eval`` the quality of an answer."""
 
 
 class VendorFinding(Wire):
@@ -30,6 +57,9 @@ class VendorFinding(Wire):
     detector_version: Token = "unknown"
     label: VendorLabel
     description: VendorDescription | None = None
+    kind: DetectorKind | None = Field(
+        default=None, description="What the detector is for; helps where no rule knows the label"
+    )
     severity: VendorSeverity | None = None
     score: Confidence | None = None
     span: Span | None = None
@@ -40,6 +70,9 @@ class MapRequest(VendorFinding):
     """POST /api/v1/map."""
 
     threshold: Confidence | None = Field(default=None, description="Below it: OTHER.Unknown; default 0.6")
+    adapter: Token | None = Field(
+        default=None, description="The adapter version to ask instead of the one the label is assigned to"
+    )
 
 
 class MappedLabel(Wire):
@@ -70,6 +103,21 @@ class Versions(Wire):
     frameworks: Token | None = None
 
 
+class Usage(Wire):
+    """What one answer of the model took, and what that costs by the price table ``prices``.
+
+    ``compute_seconds`` is this answer's part of the time the predictor was busy: of two answers made at the same time
+    each has half. ``latency_ms`` is the whole wait for it, retrieval included.
+    """
+
+    prompt_tokens: NonNegativeInt
+    completion_tokens: NonNegativeInt
+    compute_seconds: float = Field(ge=0, allow_inf_nan=False)
+    latency_ms: Milliseconds
+    cost_microdollars: Microdollars
+    prices: Token
+
+
 class Mapping(Wire):
     """The answer for one vendor finding."""
 
@@ -77,6 +125,7 @@ class Mapping(Wire):
     method: Method
     negative: bool = Field(default=False, description="The detector said that there is nothing")
     review: bool = Field(default=False, description="A person should look: no rule knew the label")
+    usage: Usage | None = Field(default=None, description="Where the model was asked; rules and the cache cost nothing")
     provenance: Provenance
     versions: Versions
 

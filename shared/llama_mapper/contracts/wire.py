@@ -36,6 +36,8 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=600)]
 Confidence = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Severity = Annotated[int, Field(ge=0, le=4)]
 Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Microdollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+"""Millionths of a dollar: one answer of a small model costs a few of them."""
 
 # What a label never holds but a leaked value does: an address, a long number, a key-like run, a paragraph.
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")

@@ -25,10 +25,6 @@ SEMANTIC_WEIGHT = 0.5
 # Curated words win against the taxonomy's prose at equal likeness: top-1 over unseen vendors rose from 0.803 to 0.819.
 CURATED_BONUS = 0.03
 MAX_QUERY = 300
-# What detectors of a kind report: a label of a pillar that they rarely speak of is found less readily. Over unseen
-# vendors whose kind is told, the right label was among the first six 0.927 of the time instead of 0.910.
-KIND_WEIGHT = 0.03
-_VOTERS = 20
 _GRAMS = (3, 4)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[^\W\d_]{3})(?=\d)")
 _SEPARATORS = re.compile(r"[\W_]+")
@@ -46,20 +42,21 @@ class Entry(NamedTuple):
     """One text that leads to canonical labels: an alias or definition of the taxonomy, or a vendor's curated word.
 
     ``owner`` is the vendor (or family of vendors) whose word it is, None for the taxonomy's own text; ``kind`` what
-    that vendor's detector is for.
+    that vendor's detector is for; ``definition`` marks prose.
     """
 
     labels: tuple[str, ...]
     text: str
     owner: str | None = None
     kind: str | None = None
+    definition: bool = False
 
 
 class Found(NamedTuple):
     """A canonical label and how near its nearest entry is (about 0..1), in all, by spelling and by meaning.
 
-    ``hint`` is the nearest text that the taxonomy itself has for the label, empty where all are hidden. ``votes`` is
-    the label's share among the nearest entries, 0..1: many that agree say more than one that is near.
+    ``hint`` is the nearest text that the taxonomy itself has for the label, empty where all are hidden. ``odds`` are
+    the ranker's log-odds that the label is meant, 0 where nobody ranked.
     """
 
     label: str
@@ -67,7 +64,18 @@ class Found(NamedTuple):
     lexical: float
     semantic: float
     hint: str
-    votes: float = 0.0
+    odds: float = 0.0
+
+
+class Likeness(NamedTuple):
+    """How like each entry is to a query, (N,) each: by spelling, by meaning, and both together.
+
+    ``score`` is -1 where an entry does not count.
+    """
+
+    lexical: "Floats"
+    semantic: "Floats"
+    score: "Floats"
 
 
 class Near(NamedTuple):
@@ -76,6 +84,24 @@ class Near(NamedTuple):
     text: str
     labels: tuple[str, ...]
     score: float
+
+
+class Asked(NamedTuple):
+    """A query as a ranker sees it; ``best`` is each label's nearest entry's score, (labels,)."""
+
+    text: str
+    kind: str | None
+    without: frozenset[str]
+    likeness: Likeness
+    best: "Floats"
+
+
+class Ranker(Protocol):
+    """Orders labels by how likely they are meant."""
+
+    def rank(self, asked: Asked) -> list[tuple[int, float]]:
+        """Return (number of the label, log-odds that it is meant), likeliest first."""
+        ...
 
 
 class Answer(NamedTuple):
@@ -99,8 +125,9 @@ def taxonomy_entries(taxonomy: Taxonomy) -> list[Entry]:
     """Return the taxonomy's own texts: the last part of each name, its aliases, its definition."""
     entries = []
     for label in taxonomy.labels:
-        texts = [words(label.name.rpartition(".")[2]), *(words(alias) for alias in label.aliases), label.definition]
+        texts = [words(label.name.rpartition(".")[2]), *(words(alias) for alias in label.aliases)]
         entries += [Entry((label.name,), text) for text in dict.fromkeys(texts)]
+        entries.append(Entry((label.name,), label.definition, definition=True))
     return entries
 
 
@@ -133,49 +160,20 @@ class Index:
 
         self.entries = tuple(entries)
         self._embedder = embedder
-        self._labels = sorted({label for entry in self.entries for label in entry.labels})
-        number = {label: i for i, label in enumerate(self._labels)}
-        pairs = [(number[label], row) for row, entry in enumerate(self.entries) for label in entry.labels]
-        self._pair_label = np.array([p[0] for p in pairs], dtype=np.int64)
-        self._pair_row = np.array([p[1] for p in pairs], dtype=np.int64)
+        self.labels = sorted({label for entry in self.entries for label in entry.labels})
+        number = {label: i for i, label in enumerate(self.labels)}
+        pairs = sorted((number[label], row) for row, entry in enumerate(self.entries) for label in entry.labels)
+        self.pair_row = np.array([p[1] for p in pairs], dtype=np.int64)
+        self.pair_label = np.array([p[0] for p in pairs], dtype=np.int64)
+        self._starts = np.searchsorted(self.pair_label, np.arange(len(self.labels)))
         owners = sorted({entry.owner for entry in self.entries if entry.owner})
-        self._owner_number = {owner: i + 1 for i, owner in enumerate(owners)}
-        self._owners = np.array([self._owner_number[e.owner] if e.owner else 0 for e in self.entries], dtype=np.int64)
+        self.owner_number = {owner: i + 1 for i, owner in enumerate(owners)}
+        self.owners = np.array([self.owner_number[e.owner] if e.owner else 0 for e in self.entries], dtype=np.int64)
         self._rows: dict[str, list[int]] = {}
         for row, entry in enumerate(self.entries):
             self._rows.setdefault(entry.text, []).append(row)
         self._vectors = embedder.embed([e.text for e in self.entries]) if embedder and self.entries else None
         self._post([_count(entry.text) for entry in self.entries])
-        self._habits = self._habits_of_kinds()
-
-    def _habits_of_kinds(self) -> "dict[str, NDArray[np.int64]]":
-        """For each kind of detector: how many words each owner has in each pillar, (owners + 1, pillars)."""
-        import numpy as np
-
-        self._pillars = sorted({label.split(".", 1)[0] for label in self._labels})
-        self._pillar_of = np.array(
-            [self._pillars.index(label.split(".", 1)[0]) for label in self._labels], dtype=np.int64
-        )
-        habits: dict[str, NDArray[np.int64]] = {}
-        for row, entry in enumerate(self.entries):
-            if entry.kind and entry.owner:
-                table = habits.setdefault(
-                    entry.kind, np.zeros((len(self._owner_number) + 1, len(self._pillars)), dtype=np.int64)
-                )
-                for label in entry.labels:
-                    table[self._owners[row], self._pillars.index(label.split(".", 1)[0])] += 1
-        return habits
-
-    def _malus(self, kind: str | None, hidden: list[int]) -> "Floats":
-        """What each label loses because detectors of *kind* rarely report its pillar: 0 or less, (labels,)."""
-        import numpy as np
-
-        if kind is None or kind not in self._habits:
-            return np.zeros(len(self._labels), dtype=np.float32)
-        table = self._habits[kind]
-        share = np.delete(table, hidden, axis=0).sum(axis=0) + 1.0
-        loss: Floats = (KIND_WEIGHT * np.log(share / share.max())).astype(np.float32)
-        return loss[self._pillar_of]
 
     def _post(self, counts: list[Counter[str]]) -> None:
         """Build the postings: for each n-gram the rows that hold it, with weights that make each row's norm 1."""
@@ -218,6 +216,40 @@ class Index:
         likeness: Floats = self._vectors @ unit
         return likeness
 
+    def likeness(
+        self,
+        text: str,
+        without: Collection[str] = (),
+        hidden_texts: Collection[str] = (),
+        vector: "Floats | None" = None,
+    ) -> Likeness:
+        """Compare every entry with *text* (as ``query`` gives it).
+
+        Args:
+            without: owners whose entries do not count, so that a vendor can be asked about as if never seen.
+            hidden_texts: entries of exactly these texts do not count: an alias is asked about as if unknown.
+            vector: the embedding of *text* if known.
+        """
+        import numpy as np
+
+        lexical = self.lexical(text)
+        semantic = self.semantic(text, vector)
+        score = lexical if semantic is None else (1 - SEMANTIC_WEIGHT) * lexical + SEMANTIC_WEIGHT * semantic
+        score = np.maximum(score, 0.0) + np.where(self.owners > 0, np.float32(CURATED_BONUS), np.float32(0.0))
+        for row in (row for hidden_text in sorted(hidden_texts) for row in self._rows.get(hidden_text, ())):
+            score[row] = -1.0
+        hidden = [self.owner_number[owner] for owner in sorted(without) if owner in self.owner_number]
+        if hidden:
+            score[np.isin(self.owners, hidden)] = -1.0
+        return Likeness(lexical, lexical if semantic is None else semantic, score)
+
+    def best_of_labels(self, values: "Floats") -> "Floats":
+        """The highest of *values*, one an entry, among each label's entries, (labels,)."""
+        import numpy as np
+
+        best: Floats = np.maximum.reduceat(values[self.pair_row], self._starts)
+        return best
+
     def search(
         self,
         text: str,
@@ -227,67 +259,35 @@ class Index:
         hidden_texts: Collection[str] = (),
         kind: str | None = None,
         vector: "Floats | None" = None,
+        ranker: "Ranker | None" = None,
     ) -> Answer:
-        """Rank labels and vendors' words by likeness to *text* (as ``query`` gives it).
+        """Rank labels and vendors' words by likeness to *text*, the labels by *ranker* where there is one.
 
-        Args:
-            without: owners whose entries do not count, so that a vendor can be asked about as if never seen.
-            hidden_texts: entries of exactly these texts do not count: an alias is asked about as if unknown.
-            kind: what the detector is for, where known.
-            vector: the embedding of *text* if known.
+        Args: as in ``likeness``; ``kind`` is what the detector is for, where known.
         """
-        import numpy as np
+        likeness = self.likeness(text, without, hidden_texts, vector)
+        best = self.best_of_labels(likeness.score)
+        if ranker:
+            ranked = ranker.rank(Asked(text, kind, frozenset(without), likeness, best))[:candidates]
+        else:
+            order = sorted(range(len(self.labels)), key=lambda i: (-float(best[i]), i))[:candidates]
+            ranked = [(label, 0.0) for label in order if best[label] >= 0]
+        return Answer([self._found(n, odds, likeness) for n, odds in ranked], self._near(likeness.score, neighbours))
 
-        lexical = self.lexical(text)
-        semantic = self.semantic(text, vector)
-        score = lexical if semantic is None else (1 - SEMANTIC_WEIGHT) * lexical + SEMANTIC_WEIGHT * semantic
-        score = np.maximum(score, 0.0) + np.where(self._owners > 0, np.float32(CURATED_BONUS), np.float32(0.0))
-        for text_row in (row for hidden_text in sorted(hidden_texts) for row in self._rows.get(hidden_text, ())):
-            score[text_row] = -1.0
-        hidden = [self._owner_number[owner] for owner in sorted(without) if owner in self._owner_number]
-        if hidden:
-            score[np.isin(self._owners, hidden)] = -1.0
-        meaning = lexical if semantic is None else semantic
-        malus = self._malus(kind, hidden)
-        return Answer(self._found(score, malus, lexical, meaning, candidates), self._near(score, neighbours))
-
-    def _found(
-        self, score: "Floats", malus: "Floats", lexical: "Floats", semantic: "Floats", limit: int
-    ) -> list[Found]:
-        import numpy as np
-
-        of_pair = score[self._pair_row]
-        best = np.full(len(self._labels), -1.0, dtype=np.float32)
-        np.maximum.at(best, self._pair_label, of_pair)
-        ranked = np.where(best >= 0, best + malus, -9.0)
-        order = np.argsort(-ranked, kind="stable")[:limit]
-        votes = self._votes(score)
-        found = []
-        for label in (int(i) for i in order if best[i] >= 0):
-            pairs = np.flatnonzero(self._pair_label == label)
-            row = int(self._pair_row[pairs[np.argmax(of_pair[pairs])]])
-            near, spelled, meant = (round(float(n), 4) for n in (ranked[label], lexical[row], semantic[row]))
-            own = [int(r) for r in self._pair_row[pairs] if self._owners[r] == 0 and score[r] >= 0]
-            hint = self.entries[max(own, key=lambda r: (score[r], -r))].text if own else ""
-            found.append(Found(self._labels[label], near, spelled, meant, hint, votes.get(self._labels[label], 0.0)))
-        return found
-
-    def _votes(self, score: "Floats") -> dict[str, float]:
-        """Each label's share among the nearest entries, the nearer the more (by the cube of likeness)."""
-        import numpy as np
-
-        weights: dict[str, float] = {}
-        for row in (int(i) for i in np.argsort(-score, kind="stable")[:_VOTERS] if score[i] > 0):
-            for label in self.entries[row].labels:
-                weights[label] = weights.get(label, 0.0) + float(score[row]) ** 3
-        total = sum(weights.values()) or 1.0
-        return {label: round(weight / total, 4) for label, weight in weights.items()}
+    def _found(self, label: int, odds: float, likeness: Likeness) -> Found:
+        rows = [int(row) for row in self.pair_row[self.pair_label == label]]
+        nearest = max(rows, key=lambda row: (likeness.score[row], -row))
+        own = [row for row in rows if self.owners[row] == 0 and likeness.score[row] >= 0]
+        hint = self.entries[max(own, key=lambda row: (likeness.score[row], -row))].text if own else ""
+        parts = (likeness.score[nearest], likeness.lexical[nearest], likeness.semantic[nearest])
+        score, lexical, semantic = (round(float(part), 4) for part in parts)
+        return Found(self.labels[label], score, lexical, semantic, hint, round(odds, 4))
 
     def _near(self, score: "Floats", limit: int) -> list[Near]:
         import numpy as np
 
         near: dict[str, Near] = {}
-        theirs = np.where(self._owners > 0, score, -1.0)
+        theirs = np.where(self.owners > 0, score, -1.0)
         for row in (int(i) for i in np.argsort(-theirs, kind="stable")[: 4 * limit]):
             entry = self.entries[row]
             if theirs[row] > 0 and entry.text not in near and len(near) < limit:

@@ -43,32 +43,32 @@ def fallbacks(name: str) -> float:
 
 
 async def test_an_answer_is_found_again_by_another_replica(store: RedisStore, url: str) -> None:
-    await store.put(finding("A"), resolved())
+    await store.put(finding("A"), "lora.1", resolved())
     other = RedisStore(url, "2026.11", cache_seconds=60)
-    assert await other.get(finding("A")) == resolved()
+    assert await other.get(finding("A"), "lora.1") == resolved()
     await other.aclose()
 
 
 async def test_an_answer_under_another_taxonomy_is_not_found(store: RedisStore, url: str) -> None:
-    await store.put(finding("A"), resolved())
+    await store.put(finding("A"), "lora.1", resolved())
     newer = RedisStore(url, "2026.12", cache_seconds=60)
-    assert await newer.get(finding("A")) is None
+    assert await newer.get(finding("A"), "lora.1") is None
     await newer.aclose()
 
 
 async def test_an_answer_expires_and_its_key_shows_no_word_of_the_vendor(store: RedisStore, redis: Redis) -> None:
-    await store.put(finding("VERY_TELLING"), resolved())
+    await store.put(finding("VERY_TELLING"), "lora.1", resolved())
     (key,) = await redis.keys("*")
     assert 0 < await redis.ttl(key) <= 60
     assert b"VERY_TELLING" not in key
 
 
 async def test_an_answer_that_cannot_be_read_is_no_answer_and_counted(store: RedisStore, redis: Redis) -> None:
-    await store.put(finding("A"), resolved())
+    await store.put(finding("A"), "lora.1", resolved())
     (key,) = await redis.keys("*")
     await redis.set(key, b'{"labels": "of a later version"}')
     before = fallbacks("mapper.cache.down")
-    assert await store.get(finding("A")) is None
+    assert await store.get(finding("A"), "lora.1") is None
     assert fallbacks("mapper.cache.down") - before == 1
 
 

@@ -44,6 +44,7 @@ def test_the_real_eventing_folder_is_wired_as_the_architecture_says() -> None:
         "analyze-findings": "http://Service-analyze/events",
         "record-findings": "http://Service-record/events",
         "record-analysis": "http://Service-record/events",
+        "record-budget": "http://Service-record/events",
     }
     assert {one.dead_letter_sink for one in wired} == {"http://Service-record/dead-letters"}
 

@@ -38,17 +38,17 @@ def test_identity_changes_with_the_versions_given_and_shows_no_word_of_the_vendo
 
 async def test_memory_keeps_an_answer_for_its_label_alone() -> None:
     store = MemoryStore("2026.11")
-    await store.put(finding("A"), resolved())
-    assert await store.get(finding("A", score=0.3)) == resolved()
-    assert await store.get(finding("B")) is None
+    await store.put(finding("A"), "lora.1", resolved())
+    assert await store.get(finding("A", score=0.3), "lora.1") == resolved()
+    assert await store.get(finding("B"), "lora.1") is None
     assert await store.ready()
 
 
 async def test_memory_forgets_the_oldest_answer_and_keeps_its_bound() -> None:
     store = MemoryStore("2026.11", max_answers=2)
     for label in ("A", "B", "C"):
-        await store.put(finding(label), resolved())
-    assert [await store.get(finding(label)) is not None for label in ("A", "B", "C")] == [False, True, True]
+        await store.put(finding(label), "lora.1", resolved())
+    assert [await store.get(finding(label), "lora.1") is not None for label in ("A", "B", "C")] == [False, True, True]
 
 
 async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_may() -> None:
@@ -62,8 +62,8 @@ async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_m
 async def test_a_store_that_is_down_costs_the_cache_and_is_counted() -> None:
     store = RedisStore(f"redis://127.0.0.1:{free_port()}/0", "2026.11", 60)
     cache, reviews = fallbacks("mapper.cache.down"), fallbacks("mapper.reviews.down")
-    assert await store.get(finding("A")) is None
-    await store.put(finding("A"), resolved())
+    assert await store.get(finding("A"), "lora.1") is None
+    await store.put(finding("A"), "lora.1", resolved())
     await store.add(finding("A"))
     assert fallbacks("mapper.cache.down") - cache == 2
     assert fallbacks("mapper.reviews.down") - reviews == 1

@@ -1,6 +1,7 @@
 """The mapper over HTTP, on the vocabularies we ship, in this process."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -8,7 +9,15 @@ import jsonschema
 import pytest
 
 from llama_mapper.contracts.events import FindingsMapped
+from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.schemas import schema_of
+from llama_mapper.taxonomy import Taxonomy
+from mapper_serving.adapters import MemoryStore
+from mapper_serving.rules import Rules
+from mapper_serving.server import create_server
+from mapper_serving.service import Mapper
+from mapper_serving.settings import Settings
+from tests.fakes.mapping import ListedAccounts, SayingModel, resolved, used
 
 from .conftest import EMAIL, JSON, Client, problem
 
@@ -199,3 +208,83 @@ async def test_tenants_are_checked_where_they_are_named(client: Client) -> None:
 
 async def test_ready_names_its_parts(client: Client) -> None:
     assert (await client().get("/ready")).json() == {"ready": True, "parts": {"rules": True, "store": True}}
+
+
+NEW = {"detector": "nobody", "label": "NEW"}
+FOR_DEMO = {"X-Tenant-ID": "demo"}
+
+
+@pytest.fixture
+async def charging(rules: Rules, taxonomy: Taxonomy) -> AsyncIterator[tuple[httpx.AsyncClient, ListedAccounts]]:
+    """A mapper with a model that answers everything, and its accounts: ``broke`` is over its limit."""
+    store, accounts = MemoryStore(taxonomy.version), ListedAccounts("broke")
+    mapper = Mapper(
+        rules=rules,
+        cache=store,
+        reviews=store,
+        versions=Versions(taxonomy=taxonomy.version, mapper="1"),
+        model=SayingModel(resolved(usage=used())),
+        accounts=accounts,
+    )
+    transport = httpx.ASGITransport(create_server(mapper, store, Settings()), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://mapper") as asked:
+        yield asked, accounts
+
+
+Charging = tuple[httpx.AsyncClient, ListedAccounts]
+
+
+# KServe answers V1 with a response class that FastAPI has deprecated.
+@pytest.mark.filterwarnings("ignore:ORJSONResponse is deprecated")
+async def test_who_asks_is_charged_whatever_the_interface(charging: Charging) -> None:
+    asked, accounts = charging
+    calls = [
+        asked.post("/api/v1/map", json=NEW | {"label": "A"}, headers=FOR_DEMO),
+        asked.post("/api/v1/map/batch", json={"items": [NEW | {"label": "B"}]}, headers=FOR_DEMO),
+        asked.post("/v1/models/mapper:predict", json={"instances": [NEW | {"label": "C"}]}, headers=FOR_DEMO),
+        report(asked, {"findings": [NEW | {"label": "D"}]}),
+        asked.post("/api/v1/map", json=NEW | {"label": "E"}),
+    ]
+    assert [(await call).status_code for call in calls] == [200] * 5
+    assert [tenant for tenant, _, _ in accounts.charged] == ["demo"] * 4 + ["anonymous"]
+
+
+async def test_usage_is_in_the_answer_and_in_the_event(charging: Charging) -> None:
+    asked, _ = charging
+    mapping = (await asked.post("/api/v1/map", json=NEW)).json()
+    assert mapping["usage"]["completion_tokens"] == 2
+    assert (await asked.post("/api/v1/map", json=NEW)).json()["usage"] is None
+    (told,) = (await report(asked, {"findings": [NEW | {"label": "NEWER"}]})).json()["mappings"]
+    assert told["usage"] == mapping["usage"]
+
+
+async def test_a_tenant_over_its_limit_has_the_rules_alone(charging: Charging) -> None:
+    asked, _ = charging
+    items = {"items": [EMAIL, NEW]}
+    results = (await asked.post("/api/v1/map/batch", json=items, headers={"X-Tenant-ID": "broke"})).json()["results"]
+    assert [one["mapping"]["method"] for one in results] == ["rule", "fallback"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/map", "/v1/models/mapper:predict"])
+async def test_a_tenants_name_that_is_none_is_refused(charging: Charging, path: str) -> None:
+    body = NEW if path == "/api/v1/map" else {"instances": [NEW]}
+    response = await charging[0].post(path, json=body, headers={"X-Tenant-ID": "Canary' OR 1=1"})
+    assert "canary" not in response.text.lower()
+    assert [error["field"] for error in problem(response, 400)["errors"]] == ["header.X-Tenant-ID"]
+
+
+async def test_an_adapter_that_is_not_here_is_refused_in_its_place(charging: Charging) -> None:
+    asked, _ = charging
+    document = problem(await asked.post("/api/v1/map", json=NEW | {"adapter": "canary.1"}), 400)
+    assert document["detail"] == "check: adapter; served here: lora.1"
+    items = {"items": [NEW | {"adapter": "lora.1"}, NEW | {"adapter": "canary.1"}]}
+    results = (await asked.post("/api/v1/map/batch", json=items)).json()["results"]
+    assert [one["status"] for one in results] == [200, 400]
+    assert [error["field"] for error in results[1]["problem"]["errors"]] == ["adapter"]
+
+
+async def test_an_event_can_name_an_adapter_and_one_that_is_not_here_can_never_work(charging: Charging) -> None:
+    asked, _ = charging
+    (mapping,) = (await report(asked, {"findings": [NEW], "adapter": "lora.1"})).json()["mappings"]
+    assert mapping["provenance"]["adapter"] == "lora.1"
+    problem(await report(asked, {"findings": [NEW], "adapter": "lora.2"}), 422)

@@ -5,18 +5,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import MapRequest, VendorFinding, Versions
-from llama_mapper.contracts.problems import RequestTimeout, Unavailable
+from llama_mapper.contracts.problems import InvalidRequest, RequestTimeout, Unavailable
 from llama_mapper.taxonomy import load
 from mapper_serving.adapters import MemoryStore
 from mapper_serving.rules import Rules
 from mapper_serving.service import Mapper, Model
 from mapper_serving.settings import Settings
+from mapper_serving.variants import Variant, Variants
 from mapper_serving.vocabulary import Vocabularies, Vocabulary, read_all
-from tests.fakes.mapping import CountedFallbacks, KeepingCache, ListedReviews, SayingModel, finding, names, resolved
+from tests.fakes.mapping import (
+    CountedFallbacks,
+    KeepingCache,
+    ListedAccounts,
+    ListedReviews,
+    SayingModel,
+    SayingVersion,
+    finding,
+    names,
+    resolved,
+    used,
+)
 
 from .conftest import MINIMAL
 
+DEMO = TenantId("demo")
 TAXONOMY = load()
 TOOL = Vocabulary.model_validate(
     MINIMAL
@@ -27,14 +41,16 @@ TOOL = Vocabulary.model_validate(
 class Tried:
     """A mapper on fakes, and the fakes."""
 
-    def __init__(self, model: Model | None = None, threshold: float = 0.6) -> None:
+    def __init__(self, model: Model | None = None, threshold: float = 0.6, over: str = "") -> None:
         self.cache, self.reviews, self.fallbacks = KeepingCache(), ListedReviews(), CountedFallbacks()
+        self.accounts = ListedAccounts(over)
         self.mapper = Mapper(
             rules=Rules(Vocabularies([TOOL]), TAXONOMY),
             cache=self.cache,
             reviews=self.reviews,
             versions=Versions(taxonomy=TAXONOMY.version, mapper="1"),
             model=model,
+            accounts=self.accounts,
             threshold=threshold,
             on_fallback=self.fallbacks,
         )
@@ -102,6 +118,75 @@ async def test_a_model_that_is_unsure_is_not_believed_but_remembered() -> None:
     mapping = await tried.mapper.map_finding(finding("NEW"))
     assert (mapping.method, mapping.review) == ("fallback", True)
     assert list(tried.cache.kept) == ["NEW"]
+
+
+async def test_what_the_model_took_is_on_its_answer_alone_and_charged_to_who_asked() -> None:
+    tried = Tried(SayingModel(resolved(usage=used())))
+    answers = [await tried.mapper.map_finding(finding(label, "tool"), DEMO) for label in ("NEW", "NEW", "EMAIL")]
+    assert [(answer.method, answer.usage) for answer in answers] == [("model", used()), ("cache", None), ("rule", None)]
+    assert tried.accounts.charged == [("demo", "lora.1", used())]
+
+
+async def test_an_answer_that_was_not_believed_is_paid_and_says_who_gave_it() -> None:
+    tried = Tried(SayingModel(resolved(confidence=0.59, usage=used())))
+    unsure, cached = [await tried.mapper.map_finding(finding("NEW")) for _ in range(2)]
+    assert (unsure.method, unsure.usage, cached.usage) == ("fallback", used(), None)
+    for answer in (unsure, cached):
+        assert (answer.provenance.model, answer.provenance.adapter) == ("small", "lora.1")
+    assert len(tried.accounts.charged) == 1
+
+
+async def test_a_version_that_gave_no_answer_is_named_without_a_model() -> None:
+    mapping = await Tried(SayingModel(Unavailable("down"))).mapper.map_finding(finding("NEW"))
+    assert (mapping.provenance.model, mapping.provenance.adapter, mapping.usage) == (None, "lora.1", None)
+
+
+async def test_a_tenant_over_its_limit_is_served_by_rules_only() -> None:
+    tried = Tried(SayingModel(resolved(usage=used())), over="demo")
+    await tried.mapper.map_finding(finding("NEW"))  # somebody else asked before: the answer is in the cache
+    answers = [await tried.mapper.map_finding(finding(label, "tool"), DEMO) for label in ("EMAIL", "NEW")]
+    assert [(one.method, one.provenance.adapter) for one in answers] == [("rule", None), ("fallback", None)]
+    assert tried.fallbacks.names == ["mapper.model.over_budget"]
+    assert [tenant for tenant, _, _ in tried.accounts.charged] == ["anonymous"]
+
+
+async def test_a_label_that_a_rule_knows_asks_no_account() -> None:
+    tried = Tried(SayingModel(resolved()), over="demo")
+    await tried.mapper.map_finding(finding("EMAIL", "tool"), DEMO)
+    assert tried.fallbacks.names == []
+
+
+def asking(adapter: str, label: str = "NEW") -> MapRequest:
+    return MapRequest.model_validate({"detector": "tool", "label": label, "adapter": adapter})
+
+
+async def test_versions_are_cached_apart() -> None:
+    versions = [SayingVersion("a", resolved("PII", adapter="a")), SayingVersion("b", resolved("HARM", adapter="b"))]
+    store = MemoryStore("2026.11")
+    mapper = Mapper(
+        rules=Rules(Vocabularies([]), TAXONOMY),
+        cache=store,
+        reviews=store,
+        versions=Versions(taxonomy="1", mapper="1"),
+        model=Variants([Variant(version, 50) for version in versions]),
+    )
+    answers = [await mapper.map_finding(asking(name)) for name in "abab"]
+    assert [names(one.labels) for one in answers] == [["PII"], ["HARM"]] * 2
+    assert [one.method for one in answers] == ["model", "model", "cache", "cache"]
+    assert [one.provenance.adapter for one in answers] == ["a", "b", "a", "b"]
+
+
+@pytest.mark.parametrize("label", ["NEW", "EMAIL"])
+async def test_a_request_for_a_version_that_is_not_here_is_refused_whoever_would_answer(label: str) -> None:
+    tried = Tried(SayingModel(resolved()))
+    with pytest.raises(InvalidRequest, match=r"served here: lora\.1"):
+        await tried.mapper.map_finding(asking("lora.2", label))
+    assert (await tried.mapper.map_finding(asking("lora.1"))).method == "model"
+
+
+async def test_without_a_model_no_version_can_be_asked_for() -> None:
+    with pytest.raises(InvalidRequest, match="rules answer alone here"):
+        await Tried().mapper.map_finding(asking("lora.1", "EMAIL"))
 
 
 @pytest.mark.parametrize(

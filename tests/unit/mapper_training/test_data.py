@@ -21,7 +21,7 @@ from mapper_training.data import (
 from mapper_training.split import Split
 from mapper_training.variation import NONSENSE_TEST, NONSENSE_TRAIN
 
-PARTS = Split(frozenset({"alpha"}), frozenset({"gamma"}), frozenset({"beta"}))
+PARTS = Split(frozenset({"alpha", "gamma"}), frozenset({"beta"}))
 RECIPE = Recipe(vendor_limit=50, aliases=5, varied=20, nonsense=5, seed=3)
 
 

@@ -79,22 +79,6 @@ def test_the_hint_is_the_taxonomys_own_text(index: Index) -> None:
     assert index.search("mailbox", 1, 0).found[0].hint in {"email", "e mail address"}
 
 
-def test_a_kind_of_detector_draws_its_usual_pillar_forward(index: Index) -> None:
-    told = {f.label: f.score for f in index.search("number", 9, 0, kind="hate").found}
-    untold = {f.label: f.score for f in index.search("number", 9, 0).found}
-    assert told["HARM.Hate"] == untold["HARM.Hate"]
-    assert told["PII.Phone"] < untold["PII.Phone"]
-
-
-def test_the_habits_of_hidden_owners_do_not_count(index: Index) -> None:
-    hidden = {"gamma"}
-    assert index.search("number", 9, 0, hidden, kind="hate") == index.search("number", 9, 0, hidden)
-
-
-def test_a_kind_that_no_entry_has_changes_nothing(index: Index) -> None:
-    assert index.search("number", 9, 3, kind="weather") == index.search("number", 9, 3)
-
-
 def test_the_same_question_gets_the_same_answer_from_an_index_built_again(
     taxonomy: Taxonomy, embedder: Embedder
 ) -> None:
@@ -110,11 +94,3 @@ def test_any_text_gets_an_answer(index: Index, text: str) -> None:
 def test_a_word_with_two_meanings_leads_to_both(embedder: Embedder) -> None:
     index = Index([Entry(("HARM.Hate", "HARM.Violence"), "hate and violence", "delta")], embedder)
     assert {found.label for found in index.search("hate", 4, 1).found} == {"HARM.Hate", "HARM.Violence"}
-
-
-def test_entries_that_agree_give_a_label_its_votes(embedder: Embedder) -> None:
-    texts = ["phone number", "phone", "telephone number", "mail"]
-    index = Index([Entry(("PII.Email" if text == "mail" else "PII.Phone",), text) for text in texts], embedder)
-    votes = {found.label: found.votes for found in index.search("phone numbers", 2, 0).found}
-    assert votes["PII.Phone"] > 0.9
-    assert sum(votes.values()) == pytest.approx(1.0, abs=1e-3)

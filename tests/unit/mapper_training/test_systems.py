@@ -1,10 +1,12 @@
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
 from llama_mapper.contracts.confidence import Scored
 from llama_mapper.contracts.mapping import Relation
-from llama_mapper.taxonomy.retrieval import Found
+from llama_mapper.taxonomy import Taxonomy
+from llama_mapper.taxonomy.retrieval import Embedder, Found, Index, taxonomy_entries
 from mapper_training import systems
 from mapper_training.data import Example, Posed
 from mapper_training.inference import without_model
@@ -23,22 +25,28 @@ def said(*letters: float) -> Scored:
     return without_model(TWO).model_copy(update={"letters": letters, "none": 1 - sum(letters)})
 
 
-def test_exact_answers_only_the_same_spelling() -> None:
-    assert systems.exact(TWO, said(0.5, 0.5)) == (None, 0.0)
-    assert systems.exact(posed(("PII.Email", 1.03, 1.0)), said()) == ("PII.Email", 1.0)
+@pytest.fixture
+def index(taxonomy: Taxonomy, embedder: Embedder) -> Index:
+    return Index(taxonomy_entries(taxonomy), embedder)
 
 
-def test_fuzzy_goes_by_spelling() -> None:
-    assert systems.fuzzy(TWO, said(0.5, 0.5)) == ("PII.Email", 0.6)
+def test_exact_answers_only_the_same_spelling(index: Index) -> None:
+    assert systems.exact(index, index.likeness("phone numbers")) == (None, 0.0)
+    assert systems.exact(index, index.likeness("phone number")) == ("PII.Phone", 1.0)
 
 
-def test_nearest_goes_by_the_whole_score() -> None:
-    assert systems.nearest(TWO, said(0.5, 0.5)) == ("PII.Phone", 0.8)
+def test_fuzzy_goes_by_spelling(index: Index) -> None:
+    assert systems.fuzzy(index, index.likeness("telephones"))[0] == "PII.Phone"
 
 
-@pytest.mark.parametrize("way", [systems.exact, systems.fuzzy, systems.nearest])
-def test_nothing_found_is_nothing_said(way: systems.Answering) -> None:
-    assert way(posed(), said()) == (None, 0.0)
+def test_minilm_goes_by_meaning(index: Index) -> None:
+    assert systems.minilm(index, index.likeness("correo"))[0] == "PII.Email"
+
+
+@pytest.mark.parametrize("way", systems.BASELINES.values())
+def test_hidden_texts_lead_nowhere(index: Index, way: Callable[..., tuple[str | None, float]]) -> None:
+    hidden = [entry.text for entry in index.entries if "PII.Phone" in entry.labels]
+    assert way(index, index.likeness("telephone", hidden_texts=hidden))[0] != "PII.Phone"
 
 
 def test_the_likeliest_letter_is_chosen() -> None:
@@ -64,7 +72,7 @@ def test_an_overconfident_model_gets_a_temperature_above_one() -> None:
 
 
 def test_outcomes_keep_vendor_and_gold() -> None:
-    found = systems.outcomes(systems.nearest, [TWO], [said(0.5, 0.5)])[0]
+    found = systems.outcomes(systems.letter(), [TWO], [said(0.6, 0.3)])[0]
     assert (found.vendor, found.gold, found.chosen) == ("v", frozenset({"PII.Email"}), "PII.Phone")
 
 
@@ -73,7 +81,7 @@ def test_no_family_calibrates_its_own_test() -> None:
 
     def making(fitting: systems.Fitting) -> systems.Answering:
         seen.append({p.example.vendor for p in fitting.posed})
-        return systems.nearest
+        return systems.letter()
 
     words = [dataclasses.replace(TWO, example=dataclasses.replace(TWO.example, vendor=v)) for v in "abab"]
     pool = systems.Fitting(words, [said(0.5, 0.5)] * 4)

@@ -47,6 +47,14 @@ async def test_content_becomes_findings_a_decision_a_risk_and_an_event() -> None
     assert [(run.detector, run.status) for run in event.detectors] == [("words", "ok")]
 
 
+async def test_the_event_tells_of_each_vendor_label_once_how_it_was_mapped() -> None:
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words", "EMAIL", "EMAIL", "NEW")}))
+    await fakes.judge()
+    (event,) = fakes.emit.events
+    assert [mapping.provenance.vendor_label for mapping in event.mappings] == ["EMAIL", "NEW"]
+    assert [mapping.labels[0].label for mapping in event.mappings] == ["PII.Contact.Email", "OTHER.Unknown"]
+
+
 async def test_the_policy_decides_on_the_findings_and_the_coverage() -> None:
     fakes = Fakes(
         detect=SayingDetect(says={"words": report("words", "EMAIL")}),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llama_mapper.contracts.events import AnalysisCompleted, EventContext, FindingsMapped
+from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
 from llama_mapper.contracts.identifiers import CorrelationId
 
 EVENTS = Path(__file__).parents[2] / "contracts" / "events"
@@ -26,3 +26,8 @@ def findings(name: str = "orchestrate", **changed: Any) -> tuple[EventContext, F
 def analysis(name: str = "controls") -> tuple[EventContext, AnalysisCompleted]:
     document = event(f"analysis.completed.v1.{name}")
     return EventContext.model_validate(document), AnalysisCompleted.model_validate(document["data"])
+
+
+def budget(name: str = "warning") -> tuple[EventContext, BudgetThresholdReached]:
+    document = event(f"budget.threshold-reached.v1.{name}")
+    return EventContext.model_validate(document), BudgetThresholdReached.model_validate(document["data"])

@@ -5,10 +5,19 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from functions.record.dead_letters import DeadLetterRow
+from functions.record.mapping_rows import BudgetAlertRow, MappingRow
 from functions.record.rows import AnalysisRow, ControlRow, FindingRow, RequestRow, Row, stamp
 from tests.unit.record import samples
 
-TABLES: tuple[type[Row], ...] = (RequestRow, FindingRow, AnalysisRow, ControlRow, DeadLetterRow)
+TABLES: tuple[type[Row], ...] = (
+    RequestRow,
+    FindingRow,
+    MappingRow,
+    AnalysisRow,
+    ControlRow,
+    BudgetAlertRow,
+    DeadLetterRow,
+)
 COLUMNS = [(model, name) for model in TABLES for name in model.model_fields]
 DOCUMENT = "Please call Mr. Jones about the biopsy; his card is 4111 1111 1111 1111, mail him at jones@example.org."
 

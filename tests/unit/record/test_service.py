@@ -1,6 +1,6 @@
 import pytest
 
-from functions.record.service import record_analysis, record_findings
+from functions.record.service import record_analysis, record_budget_alert, record_findings
 from llama_mapper.contracts.problems import Unavailable
 from tests.fakes.rows import Rows
 from tests.unit.record import samples
@@ -14,7 +14,14 @@ async def keep_findings(rows: Rows, name: str = "orchestrate") -> bool:
 async def test_findings_are_kept_with_their_request() -> None:
     rows = Rows()
     assert await keep_findings(rows)
-    assert (len(rows.of("requests")), len(rows.of("findings"))) == (1, 1)
+    assert [len(rows.of(table)) for table in ("requests", "findings", "mappings")] == [1, 1, 1]
+
+
+async def test_budget_alert_is_kept_once_however_often_it_comes() -> None:
+    rows = Rows()
+    for name in ("warning", "warning", "rules-only"):
+        await record_budget_alert(*samples.budget(name), rows, samples.NOW)
+    assert [row.threshold_percent for row in rows.of("budget_alerts")] == [80, 120]
 
 
 async def test_event_delivered_twice_is_kept_once() -> None:
@@ -47,7 +54,7 @@ async def test_another_event_about_the_same_request_is_kept_too(changed: str) ->
 async def test_request_row_is_written_last() -> None:
     rows = Rows()
     await keep_findings(rows)
-    assert rows.appended == ["findings", "requests"]
+    assert rows.appended == ["findings", "mappings", "requests"]
 
 
 async def test_delivery_that_broke_off_is_completed_by_the_next() -> None:

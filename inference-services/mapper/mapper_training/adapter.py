@@ -1,0 +1,60 @@
+"""What a finished run leaves behind: the adapter in peft's format, and a record of what it was made from."""
+
+import importlib.metadata
+import json
+import resource
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from llama_mapper.contracts.models import RECORD
+from llama_mapper.contracts.prompt import PROMPT_VERSION
+
+from .base_model import name_of
+from .data import DATA_VERSION
+from .loop import Trainer
+from .plan import Plan
+
+_LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
+
+
+def write(model: Any, target: Path, record: dict[str, Any]) -> None:
+    """Write *model*'s adapter and *record* to *target*."""
+    model.peft_config["default"].base_model_name_or_path = record["base"]
+    # Left to itself peft asks the hub whether the base's vocabulary has grown.
+    model.save_pretrained(target, save_embedding_layers=False)
+    (target / "README.md").unlink(missing_ok=True)  # peft's empty form
+    (target / RECORD).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+
+
+def record_of(
+    plan: Plan, trainer: Trainer, fold: str, *, base_sha256: str, taxonomy: str, examples: int
+) -> dict[str, Any]:
+    return {
+        "base": name_of(plan.base),
+        "revision": plan.revision,
+        "base_sha256": base_sha256,
+        "prompt": PROMPT_VERSION,
+        "data": DATA_VERSION,
+        "taxonomy": taxonomy,
+        "fold": fold,
+        "examples": examples,
+        "recipe": asdict(plan.recipe),
+        "plan": plan.model_dump(mode="json", exclude={"recipe", "base", "revision"}),
+        "trained_parameters": trainer.trained_parameters,
+        "steps": trainer.step,
+        "of_steps": trainer.of_steps,
+        "seconds": round(trainer.used_seconds),
+        "peak_memory_bytes": peak_memory_bytes(plan.device),
+        "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        "loss": trainer.losses[::10],
+    }
+
+
+def peak_memory_bytes(device: str) -> int:
+    """Return the most memory that this process has held so far: of the GPU, else resident (Linux counts it in KiB)."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
