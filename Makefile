@@ -23,9 +23,10 @@ setup: .venv/.ready  ## .venv with everything the system and its tests need
 	touch $@
 
 model: .venv-model/.ready  ## the model's own environment (2.6 GB) and its weights: base and adapter joined
-	PYTHONPATH=shared:inference-services/mapper .venv-model/bin/python -m mapper_training.merge smollm2-hard
+	PYTHONPATH=shared:inference-services/mapper .venv-model/bin/python -m mapper_training.merge smollm2-ranked
 
-demo: setup  ## start the system, send real input through it, print what came out, stop
+demo: setup  ## get the model, start the system, send real input through it, print what came out, stop
+	@$(MAKE) --no-print-directory model || echo "The model could not be had here; rules and retrieval answer without it."
 	@$(BIN)/llama-mapper demo
 
 up: setup  ## start the system and leave it running until Ctrl-C

@@ -52,6 +52,9 @@ class SayingModel:
             raise self._answer
         return self._answer
 
+    async def guess(self, finding: VendorFinding, adapter: str) -> Resolution:
+        return Resolution(labels=(), method="fallback", adapter=adapter)
+
 
 class SayingVersion:
     """One adapter *version* behind its predictor; gives *answer* to every label, or fails with it."""
@@ -70,6 +73,9 @@ class SayingVersion:
         if isinstance(self._answer, Problem):
             raise self._answer
         return self._answer
+
+    async def guess(self, finding: VendorFinding) -> Resolution:
+        return Resolution(labels=(), method="fallback", adapter=self.version)
 
 
 class KeepingCache:

@@ -1,6 +1,6 @@
 """Hostile labels against the real model: every answer valid, or a problem that names the field; no attack wins.
 
-usage: PYTHONPATH=inference-services/mapper .venv/bin/python -m tests.performance.fuzz_mapper PREDICTOR_URL [labels] [seed]
+usage: PYTHONPATH=inference-services/mapper .venv/bin/python -m tests.performance.fuzz_mapper URL [labels] [seed]
 
 Known words without an attack first, then every attack on each of them, then noise until there are as many labels.
 """

@@ -1,6 +1,6 @@
 """Labels a second of the mapper against bare vLLM with the same prompts, and against its own rules and cache.
 
-usage: PYTHONPATH=inference-services/mapper .venv/bin/python -m tests.performance.mapper_throughput PREDICTOR_URL [labels a row]
+usage: PYTHONPATH=inference-services/mapper .venv/bin/python -m tests.performance.mapper_throughput URL [labels a row]
 
 Bare vLLM and the mapper take turns, PART labels each, so that both meet the same machine. Each bare call has a cache
 salt, so that neither finds the other's prompts in the server's prefix cache. The budget is lifted where answers are
@@ -21,14 +21,16 @@ from typing import Any
 import httpx
 
 from llama_mapper.contracts.mapping import VendorFinding
+from llama_mapper.contracts.models import RANKER
 from llama_mapper.contracts.prompt import ANSWER_TOKENS, choices
 from llama_mapper.taxonomy import load
 from llama_mapper.taxonomy.embedding import Kept
+from llama_mapper.taxonomy.ranking import TreeRanker
 from llama_mapper.taxonomy.retrieval import Index
 from mapper_serving.candidates import Question, Questions, entries
 from mapper_serving.settings import Settings
 from mapper_serving.vocabulary import Vocabularies, read_all
-from tests.performance.serving import VECTORS, mapper
+from tests.performance.serving import ADAPTER, VECTORS, mapper
 
 PART = 20
 SALTS = count()
@@ -169,7 +171,8 @@ async def in_budget(url: str, number: int, rows: list[Row]) -> None:
 
 def main(predictor: str, number: int) -> None:
     vocabularies = Vocabularies(read_all(Settings().vocabularies))
-    questions = Questions(Index(entries(vocabularies.all, load()), Kept(VECTORS)), vocabularies)
+    index = Index(entries(vocabularies.all, load()), Kept(VECTORS))
+    questions = Questions(index, vocabularies, TreeRanker.read(index, ADAPTER / RANKER))
     rows: list[Row] = []
     with mapper(predictor, MAPPER_BUDGET_SECONDS="60") as url:
         asyncio.run(compare(predictor, url, number, questions, rows))

@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "inference-services" / "mapper" / "exp
 BYTES_A_TRAINED_NUMBER = 2 + 2 + 4 + 4 + 4 + 4
 
 
-class Live(TorchDispatchMode):
+class Live(TorchDispatchMode):  # type: ignore[misc] - torch is not where types are checked
     """Counts the bytes of storages that are alive."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ def step(model: Any, rows: int, tokens: int) -> None:
     states = decoder.model(torch.zeros((rows, tokens), dtype=torch.long), use_cache=False)[0]
     each, at = torch.arange(rows), torch.zeros(rows, dtype=torch.long)
     logits = (decoder.lm_head(states[each, at]).float(), decoder.lm_head(states[each, at + 1]).float())
-    sum(part.logsumexp(-1).sum() for part in logits).backward()  # type: ignore[union-attr]
+    sum(part.logsumexp(-1).sum() for part in logits).backward()
 
 
 def reckon(home: Path, rows: int, tokens: int, recompute: bool) -> dict[str, float]:

@@ -107,7 +107,8 @@ class CompletionServer:
         breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10, exclude=[_Unusable])
         try:
             async with breaker:
-                return _read(await self._post(self._body(prompt, candidates), CALL_SECONDS), candidates)
+                seconds = max(CALL_SECONDS, self._seconds)  # the caller goes earlier, the answer is of use later
+                return _read(await self._post(self._body(prompt, candidates), seconds), candidates)
         except OpenedState as opened:
             opened.__traceback__ = None  # it is one object, raised again and again: it would keep every frame
             raise Unavailable("the predictor is resting after failures") from None

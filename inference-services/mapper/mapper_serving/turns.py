@@ -17,9 +17,9 @@ Answer = TypeVar("Answer")
 CALL_SECONDS = 5.0
 """A server that needs longer for one answer hangs. Whoever has less time than that is in a hurry."""
 MAX_LATE = 1_000
-# One more at once for as many hurried calls in time as there is room for; for patient ones, which prove little, ten
-# times as many. A late one halves the room (TCP's additive increase, multiplicative decrease).
-_GROWTH, _PATIENT_GROWTH = 1.0, 0.1
+# One late call halves the room, and ten times as many in time as there is room for add one: where two at once are too
+# many, that is tried once in ten calls (TCP's additive increase, multiplicative decrease). Patient calls prove less.
+_GROWTH, _PATIENT_GROWTH = 0.1, 0.02
 
 
 class _Wait(NamedTuple):

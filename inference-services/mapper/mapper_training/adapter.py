@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import resource
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,10 @@ _LIBRARIES = ("torch", "transformers", "peft", "tokenizers")
 
 
 def write(model: Any, target: Path, record: dict[str, Any]) -> None:
-    """Write *model*'s adapter and *record* to *target*."""
-    model.peft_config["default"].base_model_name_or_path = record["base"]
+    """Write *model*'s adapter and *record* to *target*; the same two give the same bytes."""
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = record["base"]
+    config.target_modules = sorted(config.target_modules)  # a set, whose order is another in each process
     # Left to itself peft asks the hub whether the base's vocabulary has grown.
     model.save_pretrained(target, save_embedding_layers=False)
     (target / "README.md").unlink(missing_ok=True)  # peft's empty form
@@ -45,16 +46,7 @@ def record_of(
         "steps": trainer.step,
         "of_steps": trainer.of_steps,
         "seconds": round(trainer.used_seconds),
-        "peak_memory_bytes": peak_memory_bytes(plan.device),
+        "peak_memory_bytes": trainer.peak_memory_bytes,
         "libraries": {name: importlib.metadata.version(name) for name in _LIBRARIES},
         "loss": trainer.losses[::10],
     }
-
-
-def peak_memory_bytes(device: str) -> int:
-    """Return the most memory that this process has held so far: of the GPU, else resident (Linux counts it in KiB)."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

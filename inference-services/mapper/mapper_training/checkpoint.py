@@ -21,6 +21,7 @@ class Checkpoint(TypedDict):
     ended: bool
     seconds: float
     losses: list[float]
+    peak_memory_bytes: int
     exact: list[Any]
     optimizer: dict[str, Any]
     chance: Any

@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_mapper.contracts.wire import Wire
 
-from . import checkpoint
+from . import checkpoint, memory
 from .checkpoint import Checkpoint
 from .plan import Plan
 from .progress import Kept, Stepped, Watch, silent
@@ -63,13 +63,19 @@ class Trainer:
         self._exact = [p.detach().float().clone().requires_grad_(True) for p in self._weights]
         self._optimizer = torch.optim.AdamW(self._exact, lr=plan.learning_rate, weight_decay=0.0)
         self.step, self.used_seconds, self.losses = 0, 0.0, list[float]()
+        self.peak_memory_bytes = 0
 
     @property
     def trained_parameters(self) -> int:
         return sum(exact.numel() for exact in self._exact)
 
     def run(self, data: Sequence[Row], stop: Callable[[], bool] = lambda: False) -> bool:
-        """Train to the end and return True; where *stop* says so, return False. A checkpoint is kept in both cases."""
+        """Train to the end and return True; where *stop* says so, return False. A checkpoint is kept in both cases.
+
+        A run that had come to its end is left as it is, so that its record stays the same.
+        """
+        if self.progress() >= 1:
+            return True
         kept = said = time.monotonic()
         examples, since = 0, self.used_seconds
         order = batches(data, self._plan.batch, self._plan.epochs, self._plan.seed)
@@ -143,12 +149,14 @@ class Trainer:
     def save(self) -> None:
         import torch
 
+        self.peak_memory_bytes = max(self.peak_memory_bytes, memory.peak_bytes(self._plan.device))
         state = Checkpoint(
             fingerprint=self._fingerprint,
             step=self.step,
             ended=self.progress() >= 1,
             seconds=self.used_seconds,
             losses=self.losses,
+            peak_memory_bytes=self.peak_memory_bytes,
             exact=[exact.detach() for exact in self._exact],
             optimizer=self._optimizer.state_dict(),
             chance=torch.get_rng_state(),
@@ -162,6 +170,7 @@ class Trainer:
         import torch
 
         self.step, self.used_seconds, self.losses = state["step"], state["seconds"], state["losses"]
+        self.peak_memory_bytes = state["peak_memory_bytes"]
         with torch.no_grad():
             for exact, kept in zip(self._exact, state["exact"], strict=True):
                 exact.copy_(kept)

@@ -6,23 +6,20 @@ stands in ``experiments/<name>/result.json``, the confidence's weights in ``cali
 """
 
 import argparse
-import gzip
-import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from llama_mapper.contracts.confidence import FEATURES, READING, Scored
-from llama_mapper.contracts.models import WEIGHTS
 
 from . import metrics, systems
-from .base_model import CACHE, prepare, sha256
+from .asking import Asking
+from .base_model import CACHE
 from .data import Asker, Posed, nonsense, report, training_examples
-from .inference import Model, without_model
-from .measuring import measure
+from .inference import without_model
+from .measuring import compare, measure
 from .metrics import Outcome
 from .plan import read_plan
 from .setting import EXPERIMENTS, Setting, open_setting
@@ -32,6 +29,13 @@ from .systems import Fitting
 log = logging.getLogger("mapper_training.score")
 NONSENSE_TO_FIT, NONSENSE_TO_TEST = 40, 100
 TOLD = {"kind_unknown": 0.0, "kind_told": 1.0}
+
+Watch = Callable[[str, int, int], None]
+"""Is told what comes next, how many steps are done, and of how many."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Watch nothing."""
 
 
 class Part(NamedTuple):
@@ -66,30 +70,6 @@ def pose(setting: Setting, fold: int, asker: Asker, kind_told: float) -> Part:
         asked(nonsense(NONSENSE_TO_FIT, seed=101, test=False)),
         asked(nonsense(NONSENSE_TO_TEST, seed=202, test=True)),
     )
-
-
-class Asking:
-    """Asks fold models, or reads what they said to the same prompts."""
-
-    def __init__(self, home: Path, base: Path, threads: int) -> None:
-        self._home, self._base, self._threads = home, base, threads
-
-    def ask(self, posed: Sequence[Posed], adapter: Path | None, name: str, candidates: int) -> list[Scored]:
-        """Return the answers of the model with *adapter* (the bare base for None) to *posed*."""
-        kept = self._home / "answers" / f"{name}.json.gz"
-        prompts = hashlib.sha256("\0".join(p.prompt for p in posed).encode()).hexdigest()
-        weights = sha256(adapter / WEIGHTS) if adapter and (adapter / WEIGHTS).is_file() else None
-        if kept.is_file():
-            stored = json.loads(gzip.decompress(kept.read_bytes()))
-            if stored["prompts"] == prompts and weights in (None, stored["adapter"]):
-                return [without_model(p).model_copy(update=said) for p, said in zip(posed, stored["said"], strict=True)]
-        log.info("asking %s: %d prompts", name, len(posed))
-        scored = Model(self._base, adapter, self._threads).score(posed, candidates)
-        said = [s.model_dump(include={"letters", "none", "relations"}) for s in scored]
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"prompts": prompts, "adapter": weights, "said": said}).encode()
-        kept.write_bytes(gzip.compress(text, mtime=0))
-        return scored
 
 
 class Tally:
@@ -165,21 +145,43 @@ def _baselines(setting: Setting, posed: Sequence[Posed]) -> dict[str, list[Outco
     return found
 
 
-def experiment(name: str, numbers: list[int], models: bool, zero_shot: bool, threads: int) -> dict[str, Any]:
-    """Ask every fold's model, with the detector's kind told and not, and return the whole result."""
-    setting = open_setting()
+def experiment(
+    name: str,
+    numbers: list[int],
+    models: bool,
+    zero_shot: bool,
+    threads: int,
+    watch: Watch = silent,
+    setting: Setting | None = None,
+) -> dict[str, Any]:
+    """Ask every fold's model, with the detector's kind told and not, and return the whole result.
+
+    Raises:
+        CannotTrain: there is no such experiment.
+        NoAnswers: a model's answers are not kept, and it cannot be asked here.
+    """
     home = EXPERIMENTS / name
     recipe = read_plan(home).recipe
-    asking = Asking(home, prepare() if models else CACHE, threads)
+    asking = Asking(home, threads)
+    if models:
+        asking.can_answer(f"fold{fold}-{tag}" for fold in numbers for tag in TOLD)
+    steps = len(numbers) * (1 + len(TOLD)) + 1
+    watch("opening vocabularies and index", 0, steps)
+    setting = setting or open_setting()
     tallies = {tag: Tally() for tag in TOLD}
     leakage: dict[str, Any] = {}
+    done = 0
     for fold in numbers:
+        watch(f"fold {fold}: fitting the ranker without its vendors", done, steps)
+        done += 1
         parts = setting.split(str(fold))
         trained = training_examples(setting.vocabularies, setting.taxonomy, parts, recipe)
         leakage[str(fold)] = report(setting.vocabularies, trained, parts)
         asker = setting.asker(setting.ranker(str(fold)))
         adapter = CACHE.parent / "training" / name / f"fold{fold}" / "adapter"
         for tag, tally in tallies.items():
+            watch(f"fold {fold}: asking, {tag.replace('_', ' ')}", done, steps)
+            done += 1
             part = pose(setting, fold, asker, TOLD[tag])
             count = setting.framing.candidates
             answers = {"plain": part.cut([without_model(p) for p in part.all()])}
@@ -189,6 +191,7 @@ def experiment(name: str, numbers: list[int], models: bool, zero_shot: bool, thr
                 answers["zero_shot"] = part.cut(asking.ask(part.all(), None, f"zero{fold}-{tag}", count))
             tally.add(setting, part, answers)
     setting.vectors_done()
+    watch("measuring", done, steps)
     return {"folds": numbers, "cases": sum(len(p.test) for p in tallies["kind_told"].parts), "leakage": leakage} | (
         _result(tallies, models)
     )
@@ -197,13 +200,23 @@ def experiment(name: str, numbers: list[int], models: bool, zero_shot: bool, thr
 def _result(tallies: dict[str, Tally], models: bool) -> dict[str, Any]:
     outcomes = {tag: tally.outcomes() for tag, tally in tallies.items()}
     best = "model_and_ranker" if models else "ranker"
+    measured = {
+        tag: {system: measure(said["test"], said["nonsense"]) for system, said in found.items()}
+        for tag, found in outcomes.items()
+    }
+    differences = {
+        tag: compare({system: said["test"] for system, said in found.items()}, measured[tag])
+        for tag, found in outcomes.items()
+    }
+    shown = ("fuzzy", "minilm", "nearest", "ranker")
     result: dict[str, Any] = {
+        "served": best,
         "recall_of_candidates": {tag: tally.recall() for tag, tally in tallies.items()},
-        "systems": {
-            tag: {system: measure(said["test"], said["nonsense"]) for system, said in found.items()}
-            for tag, found in outcomes.items()
+        "systems": measured,
+        "differences": differences,
+        "vendors": {
+            tag: _vendors(found, (*shown, differences[tag]["best_baseline"], best)) for tag, found in outcomes.items()
         },
-        "vendors": {tag: _vendors(found, ("fuzzy", "minilm", "ranker", best)) for tag, found in outcomes.items()},
     }
     if models:
         result["relation_accuracy"] = {tag: tally.relations() for tag, tally in tallies.items()}

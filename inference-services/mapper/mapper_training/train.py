@@ -137,7 +137,7 @@ def fit(
         plan, trainer, fold, base_sha256=origin, taxonomy=setting.taxonomy.version, examples=len(data)
     )
     adapter.write(model, where.target, record)
-    watch(_ended(trainer, record["peak_memory_bytes"], where.target))
+    watch(_ended(trainer, where.target))
     return True
 
 
@@ -151,12 +151,12 @@ def _started(trainer: Trainer, data: Sequence[Row]) -> Started:
     )
 
 
-def _ended(trainer: Trainer, peak_memory_bytes: int, target: Path) -> Ended:
+def _ended(trainer: Trainer, target: Path) -> Ended:
     return Ended(
         step=trainer.step,
         of_steps=trainer.of_steps,
         seconds=trainer.used_seconds,
-        peak_memory_bytes=peak_memory_bytes,
+        peak_memory_bytes=trainer.peak_memory_bytes,
         adapter=str(target),
     )
 

@@ -1,6 +1,5 @@
 """`llama-mapper demo`: real examples through the running system, and a table of what came out."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,11 +10,14 @@ from .run import Port, PortBase, RunDir
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llama_mapper.contracts.mapping import Mapping
     from llama_mapper.local.directory import RunDirectory
+    from llama_mapper.local.state import RunState
 
     from .demo_run import Outcome
 
 app = typer.Typer()
+MODEL_PATIENCE_SECONDS = 180.0
 
 
 @app.command()
@@ -48,7 +50,7 @@ def demo(
             finally:
                 shown.close()
         try:
-            failed = _send_and_show(run.ports(), console, place)
+            failed = _send_and_show(run, console, place)
         finally:
             if started and not keep:
                 background.stop(place)
@@ -57,14 +59,16 @@ def demo(
         raise typer.Exit(FAILED)
 
 
-def _send_and_show(ports: Mapping[str, int], console: "Console", place: "RunDirectory") -> bool:
+def _send_and_show(run: "RunState", console: "Console", place: "RunDirectory") -> bool:
     """Return whether a case failed."""
     import asyncio
 
     from . import demo_table
 
-    content, reports = asyncio.run(_send(ports))
+    ports = run.ports()
+    content, reports = asyncio.run(_send(run))
     demo_table.show(console, content, reports)
+    _show_unseen(run, console)
     address = f"http://127.0.0.1:{ports['orchestrate']}/api/v1/orchestrate"
     body = '{"content": "Sample content for analysis"}'
     for line in (
@@ -76,7 +80,29 @@ def _send_and_show(ports: Mapping[str, int], console: "Console", place: "RunDire
     return any(outcome.trouble for outcome in (*content, *reports))
 
 
-async def _send(ports: Mapping[str, int]) -> "tuple[list[Outcome], list[Outcome]]":
+def _show_unseen(run: "RunState", console: "Console") -> None:
+    """Show what becomes of labels that no rule knows; the model may still be loading."""
+    import asyncio
+
+    from . import demo_model
+    from .demo_run import TENANT
+    from .services import Services
+
+    loads = any(part.name == "predictor" and part.state != "absent" for part in run.parts)
+
+    async def ask() -> "list[Mapping]":
+        async with Services(TENANT) as services:
+            with console.status("The model is loading (half a minute) …") as status:
+                patience = MODEL_PATIENCE_SECONDS if loads else 0.0
+                mapper = f"http://127.0.0.1:{run.ports()['mapper']}"
+                return await demo_model.map_unseen(mapper, services, patience, status.update)
+
+    console.print(demo_model.table(asyncio.run(ask())))
+    if not loads:
+        console.print("No model is installed, so rules and retrieval answered: `make model` gets one.", style="dim")
+
+
+async def _send(run: "RunState") -> "tuple[list[Outcome], list[Outcome]]":
     """Texts one after the other, so that each time is its own; the reports side by side."""
     import asyncio
 
@@ -86,6 +112,7 @@ async def _send(ports: Mapping[str, int]) -> "tuple[list[Outcome], list[Outcome]
     from .demo_run import TENANT, send_content, send_report
     from .services import Services
 
+    ports = run.ports()
     orchestrate, broker, record = (f"http://127.0.0.1:{ports[name]}" for name in ("orchestrate", "broker", "record"))
     async with Services(TENANT) as services:
         content = [await send_content(case, orchestrate, services) for case in CONTENT]

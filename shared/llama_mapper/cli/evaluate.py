@@ -6,15 +6,12 @@ from typing import Annotated
 
 import typer
 
+from . import evaluate_mapper
 from .refusing import MISUSED, refuse
 from .rooms import open_rooms
 
 app = typer.Typer(help="Measure what runs here on labelled data.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `evaluate` a group although it has one command."""
+app.command("mapper")(evaluate_mapper.mapper)
 
 
 @app.command()

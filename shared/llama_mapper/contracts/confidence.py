@@ -45,7 +45,7 @@ class Scored(Wire):
 
 
 class Best(NamedTuple):
-    """The likeliest candidate, the log-odds by which it won, their lead over the next, and its nearness."""
+    """A candidate, its log-odds, their lead over the best of the others (below 0 for all but one), its nearness."""
 
     label: str
     odds: float
@@ -76,18 +76,41 @@ def features(scored: Scored, candidate: int) -> tuple[float, ...]:
 
 def best_of(weights: Sequence[float], scored: Scored) -> Best | None:
     """Return the candidate with the highest odds under *weights*; None without candidates."""
-    odds = [_dot(weights, features(scored, i)) for i in range(len(scored.labels))]
-    if not odds:
-        return None
-    best = max(range(len(odds)), key=lambda i: (odds[i], -i))
-    following = max((o for i, o in enumerate(odds) if i != best), default=odds[best] - 10.0)
-    return Best(scored.labels[best], odds[best], odds[best] - following, scored.scores[best])
+    odds = _odds(weights, scored)
+    return _beside_others(scored, odds, max(range(len(odds)), key=lambda i: (odds[i], -i))) if odds else None
 
 
 def choose(stack: Stack, scored: Scored) -> tuple[str | None, float]:
     """Return the candidate with the highest odds and how likely it is right; None without candidates."""
     best = best_of(stack.weights, scored)
-    return (best.label, sigmoid(_dot(stack.reading, best.signs()))) if best else (None, 0.0)
+    return (best.label, _read(stack, best)) if best else (None, 0.0)
+
+
+def confidences(stack: Stack, scored: Scored) -> tuple[tuple[str, float], ...]:
+    """Return every candidate, the one of ``choose`` first, each with its confidence.
+
+    The others' odds are read as the best one's are, with the lead that they lack. The reading was not fitted on such
+    answers, so none gets more than the one before it.
+    """
+    odds = _odds(stack.weights, scored)
+    said: list[tuple[str, float]] = []
+    for i in sorted(range(len(odds)), key=lambda i: -odds[i]):
+        most = said[-1][1] if said else 1.0
+        said.append((scored.labels[i], min(most, _read(stack, _beside_others(scored, odds, i)))))
+    return tuple(said)
+
+
+def _odds(weights: Sequence[float], scored: Scored) -> list[float]:
+    return [_dot(weights, features(scored, i)) for i in range(len(scored.labels))]
+
+
+def _beside_others(scored: Scored, odds: Sequence[float], candidate: int) -> Best:
+    others = max((o for i, o in enumerate(odds) if i != candidate), default=odds[candidate] - 10.0)
+    return Best(scored.labels[candidate], odds[candidate], odds[candidate] - others, scored.scores[candidate])
+
+
+def _read(stack: Stack, candidate: Best) -> float:
+    return sigmoid(_dot(stack.reading, candidate.signs()))
 
 
 def _dot(weights: Sequence[float], values: Sequence[float]) -> float:

@@ -9,7 +9,15 @@ from .jobs import JobStatus, check_outcome
 from .problems import ProblemDocument
 from .wire import Token, Wire
 
-GateName = Literal["schema-valid", "macro-f1", "expected-calibration-error", "fallback-share", "p95-ms"]
+GateName = Literal[
+    "schema-valid",
+    "coverage",
+    "macro-f1",
+    "nonsense-abstained",
+    "expected-calibration-error",
+    "fallback-share",
+    "p95-ms",
+]
 
 
 class Gate(Wire):

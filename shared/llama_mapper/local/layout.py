@@ -26,7 +26,7 @@ FUNCTIONS_BEFORE = ("detect", "record", "analyze")
 FUNCTIONS_AFTER = ("orchestrate", "console")
 OPTIONAL = frozenset({"console"})
 
-EXPERIMENT = "smollm2-hard"
+EXPERIMENT = "smollm2-ranked"
 # Eager: compiling takes two minutes for nothing here. Blocks of 32: with the CPU's default of 128 short prompts miss
 # the prefix cache.
 _VLLM = ("--served-model-name", "mapper-llm", "--enforce-eager", "--block-size", "32", "--max-model-len", "512")

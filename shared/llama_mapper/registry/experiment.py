@@ -55,7 +55,8 @@ def bundle(folder: Path, taxonomy: str | None = None) -> Bundle:
     Raises:
         Unpublishable: a file is missing or wrong, the weights are not the card's, or no taxonomy version is known.
     """
-    names = {name: f"adapter/{name}" for name in (CARD, ADAPTER_CONFIG, RECORD, RANKER, WEIGHTS)} | {METRICS: "result.json"}
+    inside = (CARD, ADAPTER_CONFIG, RECORD, RANKER, WEIGHTS)
+    names = {name: f"adapter/{name}" for name in inside} | {METRICS: "result.json"}
     files = {name: _bytes(folder, where) for name, where in names.items()}
     card, record = _parse(files, CARD, AdapterCard), _parse(files, RECORD, TrainingRecord)
     config = _object(files, ADAPTER_CONFIG)

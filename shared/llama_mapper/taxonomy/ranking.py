@@ -7,7 +7,6 @@ of the label is as near. They are fitted on curated words, each asked about with
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,8 +220,10 @@ class TreeRanker:
         return cls(index, path.read_text("utf-8"))
 
     def rank(self, asked: Asked) -> list[tuple[int, float]]:
+        import numpy as np
+
         weighed, features = self._signs.of(asked)
         if not weighed:
             return []
-        odds: Sequence[float] = self._booster.predict(features, raw_score=True, num_threads=1)
-        return sorted(zip(weighed, (float(o) for o in odds), strict=True), key=lambda pair: (-pair[1], pair[0]))
+        odds = np.asarray(self._booster.predict(features, raw_score=True, num_threads=1), dtype=np.float64)
+        return sorted(zip(weighed, odds.tolist(), strict=True), key=lambda pair: (-pair[1], pair[0]))

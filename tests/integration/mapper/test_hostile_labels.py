@@ -1,15 +1,19 @@
 """Whatever is sent as a label, and whatever the predictor says to it: a valid mapping, or a problem by field."""
 
 import json
+import unicodedata
 from itertools import chain, islice
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
-from llama_mapper.contracts.mapping import MapBatchResponse, Mapping
+from llama_mapper.contracts.mapping import MapBatchResponse, Mapping, VendorFinding
 from llama_mapper.contracts.problems import ProblemDocument
+from llama_mapper.contracts.prompt import LETTERS, MAX_NEIGHBOURS, NONE
 from llama_mapper.taxonomy import Taxonomy
 from llama_mapper.taxonomy.tree import NEGATIVE
+from mapper_serving.candidates import Questions
 from tests.fakes.hostile import DETECTOR, Hostile, attacks, noise, plain, sent
 from tests.fakes.predictor import lying
 
@@ -57,6 +61,25 @@ def assert_names_the_field(problem: ProblemDocument | None, item: Hostile) -> No
     assert (problem.status, problem.error_code) == (400, "INVALID_REQUEST"), item
     assert {error.field for error in problem.errors} <= FIELDS, item
     assert problem.errors, item
+
+
+def test_no_label_or_description_forges_a_line_of_the_prompt(questions: Questions) -> None:
+    asked = 0
+    for item in chain(attacks(), islice(noise(SEED), NOISE)):
+        try:
+            finding = VendorFinding.model_validate(item.body())
+        except ValidationError:
+            continue
+        asked += 1
+        question = questions.ask(finding)
+        *before, last = question.prompt.split("\n")
+        assert before == question.prompt.splitlines()[:-1], item
+        ends = [line.rpartition(" -> ")[2] for line in before]
+        assert ends[: len(question.found) + 1] == [*LETTERS[: len(question.found)], NONE], item
+        assert len(before) <= len(question.found) + 1 + MAX_NEIGHBOURS, item
+        said = last.removesuffix(" ->")
+        assert all(c.isalnum() or c == " " or unicodedata.category(c)[0] == "M" for c in said), item
+    assert asked > 1_500
 
 
 @pytest.mark.parametrize("field", ["label", "description"])

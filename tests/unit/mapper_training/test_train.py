@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from mapper_training.data import Example, Posed
+from mapper_training.loop import Row
 from mapper_training.plan import CannotTrain, Plan
 from mapper_training.setting import EXPERIMENTS
-from mapper_training.train import Row, fingerprint, folders, rows
+from mapper_training.train import fingerprint, folders, rows
 
 HOME = EXPERIMENTS / "smollm2-hard"
 ROW = Row(ids=(1, 2), letter=3, mark=4)
