@@ -1,11 +1,11 @@
 # One line each; every line can be pasted into a shell. `make` alone lists them.
-.PHONY: help setup model demo up down status test check fast schemas lock clean
+.PHONY: help setup model test-model demo up down status test check fast schemas lock clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/.ready: constraints.txt functions/detect/models.txt inference-services/mapper/models.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -24,6 +24,9 @@ setup: .venv/.ready  ## .venv with everything the system and its tests need
 
 model: .venv-model/.ready  ## the model's own environment (2.6 GB) and its weights: base and adapter joined
 	PYTHONPATH=shared:inference-services/mapper .venv-model/bin/python -m mapper_training.merge smollm2-ranked
+
+test-model: .venv-model/.ready  ## the tests that need torch, in the model's environment
+	.venv-model/bin/python -m pytest tests/unit/mapper_training tests/integration/mapper_training
 
 demo: setup  ## get the model, start the system, send real input through it, print what came out, stop
 	@$(MAKE) --no-print-directory model || echo "The model could not be had here; rules and retrieval answer without it."

@@ -11,6 +11,7 @@ import pytest
 from pydantic import AliasChoices, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
 
 from llama_mapper.chassis.settings import ServiceSettings
 from llama_mapper.contracts import problems
@@ -22,6 +23,7 @@ SERVICES = sorted(path.parent.name for path in ROOT.glob("functions/*/main.py"))
 MODULES = [
     *(f"functions.{name}.settings" for name in SERVICES),
     "mapper_serving.settings",
+    "mapper_training.job_settings",
     "llama_mapper.local.broker_settings",
 ]
 BY_HAND = {
@@ -46,13 +48,17 @@ class Setting(NamedTuple):
 def settings() -> Iterator[Setting]:
     for name in MODULES:
         for model in vars(importlib.import_module(name)).values():
-            if isinstance(model, type) and issubclass(model, ServiceSettings) and model is not ServiceSettings:
+            if (
+                isinstance(model, type)
+                and issubclass(model, BaseSettings)
+                and model not in (BaseSettings, ServiceSettings)
+            ):
                 for field, info in model.model_fields.items():
                     for variable in _variables(model, field, info):
                         yield Setting(variable, _default(info))
 
 
-def _variables(model: type[ServiceSettings], field: str, info: FieldInfo) -> list[str]:
+def _variables(model: type[BaseSettings], field: str, info: FieldInfo) -> list[str]:
     if isinstance(info.validation_alias, AliasChoices):
         return [str(choice) for choice in info.validation_alias.choices]
     return [f"{model.model_config.get('env_prefix', '')}{field}".upper()]

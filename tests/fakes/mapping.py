@@ -6,6 +6,8 @@ from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import MappedLabel, Usage, VendorFinding
 from llama_mapper.contracts.problems import Problem
 from mapper_serving.resolution import Resolution
+from mapper_serving.review_memory import MemoryReviews
+from mapper_serving.reviews import Doubted
 from mapper_serving.service import not_served
 
 
@@ -108,12 +110,18 @@ class ListedAccounts:
         self.charged.append((tenant_id, adapter, usage))
 
 
-class ListedReviews:
-    def __init__(self) -> None:
-        self.labels: list[str] = []
+class ListedReviews(MemoryReviews):
+    """Keeps what came with its doubts, each time, beside the queue."""
 
-    async def add(self, finding: VendorFinding) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels: list[str] = []
+        self.doubts: list[Doubted] = []
+
+    async def add(self, finding: VendorFinding, tenant_id: TenantId, doubted: Doubted) -> None:
         self.labels.append(finding.label)
+        self.doubts.append(doubted)
+        await super().add(finding, tenant_id, doubted)
 
 
 class CountedFallbacks:

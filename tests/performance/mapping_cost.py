@@ -28,6 +28,7 @@ from mapper_serving.budgets import Budget, BudgetAccounts, Budgets, Ledger
 from mapper_serving.completion import Completion
 from mapper_serving.ledger import MemoryLedger, RedisLedger
 from mapper_serving.prices import Busy, Meter, Prices, Rate
+from mapper_serving.review_memory import MemoryReviews
 from mapper_serving.rules import Rules
 from mapper_serving.service import Accounts, Mapper
 from mapper_serving.variants import Variant, Variants
@@ -51,7 +52,7 @@ def mapper(accounts: Accounts | None, shares: tuple[float, ...] = (100,)) -> Map
     return Mapper(
         rules=Rules(Vocabularies([]), taxonomy),
         cache=store,
-        reviews=store,
+        reviews=MemoryReviews(),
         versions=Versions(taxonomy=taxonomy.version, mapper="1"),
         model=Variants(versions),
         accounts=accounts,

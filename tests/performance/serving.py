@@ -47,14 +47,12 @@ def mapper(predictor: str, **settings: str) -> Iterator[str]:
 
 
 def _wait(url: str, process: "subprocess.Popen[bytes]") -> None:
-    """Ask for another word each time, since an answer goes into the cache, until the model gives one."""
+    """Ask until the model has answered; an answer that comes too late is there when the same is asked again."""
     deadline = time.monotonic() + READY_SECONDS
-    number = 0
+    body = {"detector": "warm-up", "label": "email address", "threshold": 0.0}
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise SystemExit("the mapper ended at its start")
-        number += 1
-        body = {"detector": "warm-up", "label": f"email address {number}"}
         try:
             if httpx.post(f"{url}/api/v1/map", json=body, timeout=30).json()["method"] == "model":
                 return

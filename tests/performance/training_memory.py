@@ -24,7 +24,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "inference-services" / "mapper" / "exp
 BYTES_A_TRAINED_NUMBER = 2 + 2 + 4 + 4 + 4 + 4
 
 
-class Live(TorchDispatchMode):  # type: ignore[misc] - torch is not where types are checked
+class Live(TorchDispatchMode):  # type: ignore[misc]  # types are checked where torch is not installed
     """Counts the bytes of storages that are alive."""
 
     def __init__(self) -> None:

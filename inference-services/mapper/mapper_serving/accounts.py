@@ -33,7 +33,12 @@ class TenantAccounts:
             self._budgets.charge(self._account(tenant_id), usage)
 
     def _account(self, tenant_id: TenantId) -> TenantId:
-        return tenant_id if not self._tenants or tenant_id in self._tenants else ANONYMOUS
+        return account(tenant_id, self._tenants)
+
+
+def account(tenant_id: TenantId, tenants: frozenset[str]) -> TenantId:
+    """Under whose name *tenant_id* is kept: its own, unless *tenants* are named and it is none of them."""
+    return tenant_id if not tenants or tenant_id in tenants else ANONYMOUS
 
 
 def label(tenant_id: TenantId, tenants: frozenset[str]) -> str:

@@ -2,14 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from llama_mapper.contracts.confidence import Scored, choose
+from llama_mapper.contracts.confidence import Scored, confidences
+from llama_mapper.contracts.identifiers import CanonicalLabel
 from llama_mapper.contracts.mapping import MappedLabel, Relation, VendorFinding
 from llama_mapper.contracts.models import AdapterCard
 from llama_mapper.contracts.problems import Unavailable
-from llama_mapper.contracts.prompt import PROMPT_VERSION, RELATION_MARKS
+from llama_mapper.contracts.prompt import MAX_CANDIDATES, PROMPT_VERSION, RELATION_MARKS
+from llama_mapper.contracts.reviews import Candidate
 from llama_mapper.taxonomy import Taxonomy
 from llama_mapper.taxonomy.tree import NEGATIVE
 
@@ -17,8 +19,6 @@ from .candidates import Question, Questions
 from .completion import Completion
 from .prices import Meter, unpriced
 from .resolution import Resolution
-
-_SAME = 0.9999  # likeness of spelling, as far as rounding goes
 
 
 class Predictor(Protocol):
@@ -72,9 +72,10 @@ class Chooser:
         question = await self._question(finding)
         with self._meter.busy.answering() as share:
             completion = await self._predictor.ask(question.prompt, len(question.found))
-        label, confidence = choose(self._card.stack, scored(question, completion))
-        if label is None:
+        ranked = confidences(self._card.stack, scored(question, completion))
+        if not ranked:
             raise Unavailable("retrieval found nothing to choose from")
+        label, confidence = ranked[0]
         relation = max(RELATION_MARKS, key=lambda name: completion.relations.get(name, 0.0))
         return Resolution(
             labels=(self._label(label, relation, confidence),),
@@ -84,26 +85,29 @@ class Chooser:
             adapter=self.version,
             prompt=PROMPT_VERSION,
             usage=self._meter.usage(completion, share.seconds, time.perf_counter() - began),
+            candidates=_candidates(ranked, relation),
         )
 
     async def guess(self, finding: VendorFinding) -> Resolution:
         """Return what the ranker alone says, for when the model is away; no labels before the index is built.
 
-        Without a model nobody says the relation: equal spelling is exact, else a vendor's word is usually the narrower.
+        Without a model nobody says the relation: "broader" is the usual one (0.59 of unseen words), equal spelling or not.
         """
         try:
             question = await self._question(finding)
         except Unavailable:
             return Resolution(labels=(), method="fallback", adapter=self.version)
-        label, confidence = choose(self._card.without_model, scored(question, _nothing_said(len(question.found))))
-        if label is None:
+        ranked = confidences(self._card.without_model, scored(question, _nothing_said(len(question.found))))
+        if not ranked:
             return Resolution(labels=(), method="fallback", adapter=self.version)
-        same = any(found.label == label and found.lexical > _SAME for found in question.found)
+        label, confidence = ranked[0]
+        relation: Relation = "broader"
         return Resolution(
-            labels=(self._label(label, "exact" if same else "broader", confidence),),
+            labels=(self._label(label, relation, confidence),),
             method="fallback",
             negative=label == NEGATIVE,
             adapter=self.version,
+            candidates=_candidates(ranked, relation),
         )
 
     async def _question(self, finding: VendorFinding) -> Question:
@@ -115,6 +119,14 @@ class Chooser:
     def _label(self, label: str, relation: Relation, confidence: float) -> MappedLabel:
         severity = self._taxonomy[label].severity
         return MappedLabel(label=label, relation=relation, confidence=round(confidence, 4), severity=severity)
+
+
+def _candidates(ranked: Sequence[tuple[str, float]], relation: Relation) -> tuple[Candidate, ...]:
+    """*ranked* as a person is shown them; *relation* was said of the first alone."""
+    return tuple(
+        Candidate(label=CanonicalLabel(label), confidence=round(confidence, 4), relation=None if place else relation)
+        for place, (label, confidence) in enumerate(ranked[:MAX_CANDIDATES])
+    )
 
 
 def _nothing_said(candidates: int) -> Completion:

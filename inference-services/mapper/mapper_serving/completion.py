@@ -14,7 +14,7 @@ from llama_mapper.contracts.problems import RequestTimeout, Unavailable
 from llama_mapper.contracts.prompt import ANSWER_TOKENS, LETTERS, MARK_RELATIONS, MAX_CANDIDATES, NONE, choices
 from llama_mapper.contracts.wire import Wire
 
-from .turns import CALL_SECONDS, Turns
+from .turns import Turns
 
 Grammar = Literal["vllm", "gbnf", "none"]
 """How a server is told what it may answer: vLLM's ``structured_outputs``, llama.cpp's ``grammar``, not at all."""
@@ -25,6 +25,8 @@ _TOP = 20
 _LEAST_SHARE = 0.5
 _WARM_UP = "email -> A\nnone of these -> Z\ne mail ->"
 WARM_UP_SECONDS = 60.0
+CALL_SECONDS = 15.0
+"""A server that needs longer for one answer hangs; its caller has gone long before, the answer is for the next."""
 CONCURRENCY = 16
 
 
@@ -107,7 +109,7 @@ class CompletionServer:
         breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10, exclude=[_Unusable])
         try:
             async with breaker:
-                seconds = max(CALL_SECONDS, self._seconds)  # the caller goes earlier, the answer is of use later
+                seconds = max(CALL_SECONDS, self._seconds)
                 return _read(await self._post(self._body(prompt, candidates), seconds), candidates)
         except OpenedState as opened:
             opened.__traceback__ = None  # it is one object, raised again and again: it would keep every frame

@@ -43,7 +43,7 @@ def lint(folder: Path, taxonomy: Taxonomy) -> Report:
     """Check every file of *folder*; faults name file, vendor label and reason."""
     faults: list[str] = []
     coverage: list[Coverage] = []
-    claimed: dict[tuple[str, str], str] = {}
+    claimed: dict[tuple[str, str, bool], str] = {}
     reached: set[str] = set()
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -52,7 +52,8 @@ def lint(folder: Path, taxonomy: Taxonomy) -> Report:
             faults.extend(error.faults)
             continue
         faults.extend(f"{path.name}: {fault}" for fault in _faults(vocabulary, taxonomy))
-        for key in ((d, v) for d in (vocabulary.detector, *vocabulary.aliases) for v in vocabulary.versions):
+        layer = vocabulary.is_reviewed  # beside a vendor's list there may be labels decided in review
+        for key in ((d, v, layer) for d in (vocabulary.detector, *vocabulary.aliases) for v in vocabulary.versions):
             if key in claimed:
                 faults.append(f"{path.name}: {key[0]} {key[1]} is already the business of {claimed[key]}")
             claimed[key] = path.name
@@ -84,6 +85,8 @@ def _faults(vocabulary: Vocabulary, taxonomy: Taxonomy) -> Iterator[str]:
     for word, rule in vocabulary.labels.items():
         if not rule.targets and not rule.negative:
             yield f"{word}: no target"
+        if vocabulary.is_reviewed and not rule.reviewed:
+            yield f"{word}: nobody is named who reviewed it"
         names = [target.label for target in rule.targets]
         if len(names) != len(set(names)):
             yield f"{word}: a target stands twice"
@@ -98,7 +101,11 @@ def _faults(vocabulary: Vocabulary, taxonomy: Taxonomy) -> Iterator[str]:
                 yield f"{word}: {target.label} is written 'negative'"
                 continue
             better = _narrower(word, rule.description, taxonomy[target.label], taxonomy)
-            if better and not rule.note and not any(taxonomy.is_within(name, better) for name in names):
+            if (
+                better
+                and not (rule.note or rule.reviewed)
+                and not any(taxonomy.is_within(name, better) for name in names)
+            ):
                 yield f"{word}: {better} below {target.label} has this very alias; use it, or say why not in a note"
 
 

@@ -7,9 +7,14 @@ from typing import Protocol
 
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import VendorFinding
-from llama_mapper.contracts.reviews import MAX_CANDIDATES, Candidate, Decision, Doubt, ReviewId, ReviewItem, Scope
+from llama_mapper.contracts.problems import InvalidRequest, NotFound
+from llama_mapper.contracts.prompt import MAX_CANDIDATES
+from llama_mapper.contracts.reviews import Candidate, Decision, Doubt, ReviewId, ReviewItem, Scope
 
 from .resolution import Resolution
+
+PLATFORM = TenantId("*")
+"""Whose decisions hold for every tenant; no tenant can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +120,25 @@ def noted(finding: VendorFinding, doubted: Doubted, at: datetime) -> ReviewItem:
 def noted_again(item: ReviewItem, finding: VendorFinding, doubted: Doubted) -> ReviewItem:
     """*item* with what is known now. What the model said stays where this time it was away."""
     known = {} if item.kind or not finding.kind else {"kind": finding.kind}
-    if item.candidates and (not doubted.candidates or (doubted.reason, item.reason) == ("model_away", "below_threshold")):
+    if item.candidates and (
+        not doubted.candidates or (doubted.reason, item.reason) == ("model_away", "below_threshold")
+    ):
         return item.model_copy(update=known)
     said = {"reason": doubted.reason, "candidates": doubted.candidates, "adapter": doubted.adapter}
     return item.model_copy(update=known | said)
+
+
+def owner_of(own: TenantId, scope: Scope) -> TenantId:
+    """Under whose name a decision of the tenant *own* is kept."""
+    return PLATFORM if scope == "platform" else own
+
+
+def no_such_review() -> NotFound:
+    return NotFound("no label of this tenant waits or is decided under that id")
+
+
+def no_room() -> InvalidRequest:
+    return InvalidRequest("there are as many decisions as may be kept; export them and make vocabularies of them")
 
 
 def now() -> datetime:

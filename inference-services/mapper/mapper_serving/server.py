@@ -15,9 +15,10 @@ from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Ma
 from llama_mapper.contracts.problems import InvalidRequest, Unprocessable
 
 from .accounts import SOURCE
-from .adapters import MemoryStore, RedisStore, ReviewItem
+from .adapters import MemoryStore, RedisStore
 from .batch import map_all, map_items
 from .predict import add_kserve
+from .review_api import add_reviews
 from .service import ANONYMOUS, Mapper
 from .settings import Settings
 
@@ -25,7 +26,7 @@ Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
 
 
 def create_server(mapper: Mapper, store: MemoryStore | RedisStore, settings: Settings) -> FastAPI:
-    """Return the application; *store* also lists the review queue."""
+    """Return the application; it is ready while *store* is."""
 
     async def readiness() -> dict[str, bool]:
         if mapper.model:
@@ -40,12 +41,8 @@ def create_server(mapper: Mapper, store: MemoryStore | RedisStore, settings: Set
         log_level=settings.log_level,
     )
     _add_map(app, mapper)
+    add_reviews(app, mapper, settings.platform_tenants)
     add_kserve(app, mapper)
-
-    @app.get("/api/v1/reviews", tags=["review"])
-    async def reviews(limit: int = 100) -> tuple[ReviewItem, ...]:
-        """Labels that no rule knew, most frequent first."""
-        return await store.waiting(max(1, min(limit, 1000)))
 
     async def on_reported(context: EventContext, event: FindingReported) -> Outgoing:
         if settings.tenants and context.tenantid not in settings.tenants:

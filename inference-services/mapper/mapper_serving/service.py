@@ -1,4 +1,4 @@
-"""The mapping itself: exact rule, else cache, else model, else OTHER.Unknown and the review queue."""
+"""The mapping itself: curated rule, else reviewed rule, cache, model, else OTHER.Unknown and the review queue."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from llama_mapper.contracts.problems import FieldError, InvalidRequest, RequestT
 from llama_mapper.taxonomy.tree import UNKNOWN
 
 from .resolution import Resolution
+from .reviews import Reviews, doubt
 from .rules import Rules
 
 DEFAULT_THRESHOLD = 0.6
@@ -69,12 +70,6 @@ class Accounts(Protocol):
         """Note what an answer took; nobody waits for it to be booked."""
 
 
-class Reviews(Protocol):
-    """Labels a person should look at, each once however often it comes."""
-
-    async def add(self, finding: VendorFinding) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Mapper:
     """Everything ``map_finding`` needs; *model* is None where none is configured."""
@@ -98,12 +93,16 @@ class Mapper:
         threshold = self.threshold
         if isinstance(finding, MapRequest) and finding.threshold is not None:
             threshold = finding.threshold
-        resolution = self.rules.resolve(finding) or await self._learned(finding, tenant_id)
+        known = self.rules.resolve(finding) or await self._reviewed(finding, tenant_id)
+        resolution = known or await self._learned(finding, tenant_id)
         if resolution:
-            sure = tuple(label for label in resolution.labels if label.confidence >= threshold)
+            # OTHER.Unknown is what a person said: it claims nothing, so nobody can be more or less sure of it.
+            sure = tuple(
+                label for label in resolution.labels if label.confidence >= threshold or label.label == UNKNOWN
+            )
             if sure:
                 return self._answer(finding, resolution.model_copy(update={"labels": sure}), review=False)
-        await self.reviews.add(finding)
+        await self.reviews.add(finding, tenant_id, doubt(resolution))
         return self._answer(finding, _unknown(resolution), review=True)
 
     def check(self, finding: VendorFinding) -> None:
@@ -118,14 +117,24 @@ class Mapper:
                 raise not_served(())
             self.model.assign(finding, ANONYMOUS, asked)
 
+    async def _reviewed(self, finding: VendorFinding, tenant_id: TenantId) -> Resolution | None:
+        """What people said of this label; None where they did not, or said what the taxonomy no longer has."""
+        decision = await self.reviews.decided(finding, tenant_id)
+        if decision is None:
+            return None
+        resolution = self.rules.reviewed(finding, decision)
+        if resolution is None:
+            self.on_fallback("mapper.reviewed.outdated")
+        return resolution
+
     async def _learned(self, finding: VendorFinding, tenant_id: TenantId) -> Resolution | None:
-        """What the model says, or said before; None where there is none or the tenant has spent what it may."""
+        """What the model says, or said before; no labels where the tenant has spent what it may."""
         if self.model is None:
             return None
         adapter = self.model.assign(finding, tenant_id, _asked(finding))
         if self.accounts and not await self.accounts.may_ask(tenant_id):
             self.on_fallback("mapper.model.over_budget")
-            return None
+            return Resolution(labels=(), method="fallback")
         return await self.cache.get(finding, adapter) or await self._ask(self.model, finding, adapter, tenant_id)
 
     async def _ask(self, model: Model, finding: VendorFinding, adapter: str, tenant_id: TenantId) -> Resolution:

@@ -60,6 +60,9 @@ class Settings(ServiceSettings):
         default=Path("~/.cache/llama-mapper/vectors.npz"),
         description="Where the vectors of the words that retrieval searches are kept",
     )
+    platform_tenants: frozenset[str] = Field(
+        default=frozenset(), description="Tenants whose people may decide in review for all tenants"
+    )
     threshold: float = Field(default=0.6, ge=0, le=1, description="Below this confidence a label is OTHER.Unknown")
     max_bytes: int = Field(default=65_536, ge=1024, description="Largest request body, in bytes")
     tenants: frozenset[str] = Field(default=frozenset(), description="Tenants whose events are taken; empty takes all")

@@ -5,6 +5,7 @@ See docs/decisions/0012-bounded-calls.md.
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextvars import ContextVar
@@ -14,8 +15,10 @@ from llama_mapper.contracts.problems import RequestTimeout
 
 Answer = TypeVar("Answer")
 
-CALL_SECONDS = 5.0
-"""A server that needs longer for one answer hangs. Whoever has less time than that is in a hurry."""
+HURRY_SECONDS = 5.0
+"""Whoever has less time than that is in a hurry."""
+SLOW_SECONDS = 2.5
+"""Longer than that a call should not take even where nobody is in a hurry."""
 MAX_LATE = 1_000
 # One late call halves the room, and ten times as many in time as there is room for add one: where two at once are too
 # many, that is tried once in ten calls (TCP's additive increase, multiplicative decrease). Patient calls prove less.
@@ -51,7 +54,10 @@ class Turns(Generic[Answer]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._room = float(size)
-        self._under_way = self._patient = self._hurried_waiting = 0
+        self._under_way = self._patient = 0
+        self._waiting = {True: 0, False: 0}  # by hurried
+        self._hurried_last = False
+        self._shrunk = -math.inf
         self._waiters: list[asyncio.Future[None]] = []
         self._running: dict[tuple[Hashable, bool], asyncio.Task[Answer]] = {}
         self._slow: set[asyncio.Task[Answer] | None] = set()
@@ -71,7 +77,7 @@ class Turns(Generic[Answer]):
             return self._late.pop(key)
         wait = _WAIT.get() or _Wait(time.monotonic(), None)
         left = wait.since + (seconds if wait.seconds is None else wait.seconds) - time.monotonic()
-        hurried = left < CALL_SECONDS
+        hurried = left < HURRY_SECONDS
         task = self._running.get((key, hurried))
         if task is None:
             task = asyncio.get_running_loop().create_task(self._run(call, left, hurried))
@@ -90,8 +96,11 @@ class Turns(Generic[Answer]):
 
     async def _run(self, call: Callable[[], Awaitable[Answer]], left: float, hurried: bool) -> Answer:
         async with self._turn(left / 2 if hurried else left, hurried):  # the other half is for the answer
+            began = time.monotonic()
             answer = await call()
-        if asyncio.current_task() not in self._slow:
+        if not hurried and time.monotonic() - began > SLOW_SECONDS:
+            self._shrink(began)
+        elif asyncio.current_task() not in self._slow:
             growth = _GROWTH if hurried else _PATIENT_GROWTH
             self._room = min(float(self._size), self._room + growth / self._room)
         return answer
@@ -101,11 +110,17 @@ class Turns(Generic[Answer]):
         if task not in self._slow:
             self._slow.add(task)
             task.add_done_callback(self._slow.discard)
+            self._shrink(math.inf)
+
+    def _shrink(self, began: float) -> None:
+        """Make less room, unless the call *began* before that was last done: it says nothing of the room there is."""
+        if began >= self._shrunk:
+            self._shrunk = time.monotonic()
             self._room = max(1.0, self._room / 2)
 
     @contextlib.asynccontextmanager
     async def _turn(self, seconds: float, hurried: bool) -> AsyncIterator[None]:
-        self._hurried_waiting += hurried
+        self._waiting[hurried] += 1
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 while not self._free(hurried):
@@ -114,10 +129,11 @@ class Turns(Generic[Answer]):
         except TimeoutError:
             raise RequestTimeout("the predictor is busy") from None
         finally:
-            self._hurried_waiting -= hurried
+            self._waiting[hurried] -= 1
             self._wake()
         self._under_way += 1
         self._patient += not hurried
+        self._hurried_last = hurried
         try:
             yield
         finally:
@@ -133,12 +149,13 @@ class Turns(Generic[Answer]):
                 waiter.set_result(None)
 
     def _free(self, hurried: bool) -> bool:
-        """Whether there is a turn; patient callers leave one to those in a hurry, and let them go first."""
+        """Whether there is a turn. Patient callers leave one to those in a hurry; where both wait they take turns."""
         room = int(self._room)
+        for_patient = self._under_way == 0 or (self._patient < room - 1 and self._under_way < self._size)
         if hurried:
-            return self._under_way < room
-        leaving_one = self._patient < room - 1 and self._under_way < self._size
-        return not self._hurried_waiting and (leaving_one or self._under_way == 0)
+            theirs = for_patient and self._waiting[False] and self._hurried_last
+            return self._under_way < room and not theirs
+        return for_patient and (self._hurried_last or not self._waiting[True])
 
     def _keep(self, key: Hashable, done: "asyncio.Task[Answer]") -> None:
         if done.cancelled() or done.exception():

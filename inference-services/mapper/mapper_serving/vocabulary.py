@@ -1,22 +1,24 @@
 """Curated rule maps: one YAML file says what one detector's words mean in the taxonomy."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId
 from llama_mapper.contracts.mapping import DetectorKind, Relation
-from llama_mapper.contracts.wire import Prose, Severity, Wire
+from llama_mapper.contracts.models import Actor
+from llama_mapper.contracts.wire import Prose, Severity, Token, Wire
 
 VendorWord = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-VersionPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._+-]*)$")]
+VersionPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/+-]*)$")]
 MAX_ID = 128
 _NUMBER = re.compile(r"\d{1,4}(?:\.\d{1,4})?")
-Reading = Literal["parsed", "public-file", "unverified"]
+Reading = Literal["parsed", "public-file", "unverified", "reviewed"]
+"""``reviewed``: not a vendor's list, but labels that came and that people decided one by one."""
 
 
 class VocabularyError(ValueError):
@@ -32,6 +34,14 @@ class Target(Wire):
     relation: Relation = "exact"
 
 
+class Reviewed(Wire):
+    """Who decided a rule and when, and the adapter that had not been sure."""
+
+    by: Actor
+    at: AwareDatetime
+    adapter: Token | None = None
+
+
 class Rule(Wire):
     """What one vendor label means; ``negative`` is the detector's way to say that there is nothing."""
 
@@ -39,6 +49,7 @@ class Rule(Wire):
     negative: bool = False
     description: Prose | None = None
     note: Prose | None = None
+    reviewed: Reviewed | None = None
 
 
 class Band(Wire):
@@ -124,7 +135,13 @@ class Vocabulary(Wire):
     @property
     def id(self) -> str:
         """How provenance names the vocabulary that was used."""
-        return f"{self.detector}:{'+'.join('any' if v == '*' else v for v in self.versions)}"
+        layer = "reviewed:" if self.is_reviewed else ""
+        return f"{layer}{self.detector}:{'+'.join('any' if v == '*' else v for v in self.versions)}"
+
+    @property
+    def is_reviewed(self) -> bool:
+        """Whether its rules were decided label by label; they stand behind those of the vendor's own list."""
+        return self.source.read == "reviewed"
 
     @property
     def covered(self) -> float:
@@ -211,28 +228,31 @@ class Vocabularies:
     """Finds the vocabulary of a detector at a version, and in it the rule of a label."""
 
     def __init__(self, vocabularies: Iterable[Vocabulary]) -> None:
-        self._by_detector: dict[str, list[Vocabulary]] = {}
         self.all = tuple(vocabularies)
-        for vocabulary in self.all:
-            for detector in (vocabulary.detector, *vocabulary.aliases):
-                self._by_detector.setdefault(detector, []).append(vocabulary)
+        self._curated = _by_detector(v for v in self.all if not v.is_reviewed)
+        self._reviewed = _by_detector(v for v in self.all if v.is_reviewed)
         self._folded = {v.id: _unique_by_folded(v.labels) for v in self.all}
 
     def find(self, detector: str, version: str) -> Vocabulary | None:
         """The vocabulary whose version pattern fits best: equal, else the longest dotted prefix, else ``*``.
 
-        A version the detector did not state fits only where the detector has a single vocabulary.
+        A version the detector did not state fits only where the detector has a single vocabulary. What was decided in
+        review holds for the version it says, ``unknown`` too, and stands behind the vendor's own list.
         """
-        candidates = self._by_detector.get(detector, [])
-        if version == "unknown":
-            return candidates[0] if len(candidates) == 1 else None
-        best: tuple[int, Vocabulary] | None = None
-        for vocabulary in candidates:
-            for pattern in vocabulary.versions:
-                fit = _fit(pattern, version)
-                if fit and (best is None or fit > best[0]):
-                    best = (fit, vocabulary)
-        return best[1] if best else None
+        return next(self._fitting(detector, version), None)
+
+    def lookup(self, detector: str, version: str, label: str) -> tuple[Vocabulary, Rule] | None:
+        """The rule for *label* and where it stands: in the vendor's list, else among those decided in review."""
+        for vocabulary in self._fitting(detector, version):
+            if rule := self.rule(vocabulary, label):
+                return vocabulary, rule
+        return None
+
+    def _fitting(self, detector: str, version: str) -> Iterator[Vocabulary]:
+        curated, reviewed = self._curated.get(detector, []), self._reviewed.get(detector, [])
+        alone = curated[0] if len(curated) == 1 else None
+        own = alone if version == "unknown" else _best(curated, version)
+        return (found for found in (own, _best(reviewed, version)) if found)
 
     def rule(self, vocabulary: Vocabulary, label: str) -> Rule | None:
         """The rule for *label*: as spelled, else by another case, else without a BIO tag prefix (``B-PER``)."""
@@ -241,6 +261,24 @@ class Vocabularies:
         folded = self._folded[vocabulary.id]
         bare = label[2:] if label[:2] in ("B-", "I-", "E-", "S-") else label
         return folded.get(label.casefold()) or vocabulary.labels.get(bare) or folded.get(bare.casefold())
+
+
+def _by_detector(vocabularies: Iterable[Vocabulary]) -> dict[str, list[Vocabulary]]:
+    found: dict[str, list[Vocabulary]] = {}
+    for vocabulary in vocabularies:
+        for detector in (vocabulary.detector, *vocabulary.aliases):
+            found.setdefault(detector, []).append(vocabulary)
+    return found
+
+
+def _best(candidates: Sequence[Vocabulary], version: str) -> Vocabulary | None:
+    best: tuple[int, Vocabulary] | None = None
+    for vocabulary in candidates:
+        for pattern in vocabulary.versions:
+            fit = _fit(pattern, version)
+            if fit and (best is None or fit > best[0]):
+                best = (fit, vocabulary)
+    return best[1] if best else None
 
 
 def _fit(pattern: str, version: str) -> int:

@@ -24,6 +24,8 @@ from .chooser import Chooser
 from .completion import CompletionServer
 from .ledger import MemoryLedger, RedisLedger
 from .prices import Busy, Meter, read_prices
+from .review_memory import MemoryReviews
+from .review_redis import RedisReviews
 from .rules import Rules
 from .service import Mapper
 from .settings import Settings
@@ -54,7 +56,7 @@ def wire(settings: Settings, taxonomy: Taxonomy) -> tuple[Mapper, Store]:
     mapper = Mapper(
         rules=Rules(vocabularies, taxonomy),
         cache=store,
-        reviews=store,
+        reviews=_reviews(settings),
         versions=Versions(taxonomy=taxonomy.version, mapper=__version__),
         model=_variants(settings, taxonomy, vocabularies),
         accounts=_accounts(settings),
@@ -120,6 +122,12 @@ def _once(make: Callable[[], T]) -> Callable[[], T]:
             return made[0]
 
     return get
+
+
+def _reviews(settings: Settings) -> MemoryReviews | RedisReviews:
+    if settings.redis_url is None:
+        return MemoryReviews(settings.tenants)
+    return RedisReviews(settings.redis_url.get_secret_value(), AsyncCircuitBreakerFactory(), settings.tenants)
 
 
 def _accounts(settings: Settings) -> TenantAccounts:

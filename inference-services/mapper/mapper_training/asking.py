@@ -5,17 +5,20 @@ import hashlib
 import importlib.util
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from llama_mapper.contracts.confidence import Scored
 from llama_mapper.contracts.models import WEIGHTS
+from llama_mapper.taxonomy.retrieval import Index
 
 from .base_model import prepare, sha256
 from .data import Posed
 from .inference import Model, without_model
 
 log = logging.getLogger("mapper_training.asking")
+MAY_MISS = 0.02
 
 
 class NoAnswers(RuntimeError):
@@ -44,26 +47,60 @@ class Asking:
     def ask(self, posed: Sequence[Posed], adapter: Path | None, name: str, candidates: int) -> list[Scored]:
         """Return the answers of the model with *adapter* (the bare base for None) to *posed*.
 
+        Kept answers count by prompt. Another machine's arithmetic may turn two candidates that are all but equal, so a
+        few prompts may be new; where no model can be asked, up to MAY_MISS of them are answered by the ranker alone.
+
         Raises:
             NoAnswers: those kept are to other prompts or of other weights, and the model cannot be asked.
         """
-        prompts = hashlib.sha256("\0".join(p.prompt for p in posed).encode()).hexdigest()
         weights = sha256(adapter / WEIGHTS) if adapter and (adapter / WEIGHTS).is_file() else None
-        if (kept := self.kept(name)).is_file():
+        said = self._said(name, weights)
+        keys = [_key(p.prompt) for p in posed]
+        new = [i for i, key in enumerate(keys) if key not in said]
+        if new and _has_torch() and (adapter is None or weights):
+            log.info("asking %s: %d prompts", name, len(new))
+            scored = Model(prepare(), adapter, self._threads).score([posed[i] for i in new], candidates)
+            said |= {
+                keys[i]: s.model_dump(include={"letters", "none", "relations"})
+                for i, s in zip(new, scored, strict=True)
+            }
+            self._keep(name, weights, {key: said[key] for key in keys})
+        elif len(new) > MAY_MISS * len(posed):
+            raise NoAnswers(
+                f"{self._home.name} keeps answers of {name} to other prompts or of other weights, and the model that "
+                "gave them is not here"
+            )
+        return [without_model(p).model_copy(update=said.get(key, {})) for p, key in zip(posed, keys, strict=True)]
+
+    def ranker(self, fold: int, index: Index, fit: Callable[[], str]) -> str:
+        """Return the fold's ranker: the one kept for exactly this index, else a new one, which is kept."""
+        kept = self.kept(f"ranker{fold}")
+        known = _key("\n".join(f"{e.labels} {e.text} {e.owner} {e.kind}" for e in index.entries))
+        if kept.is_file():
             stored = json.loads(gzip.decompress(kept.read_bytes()))
-            if stored["prompts"] == prompts and weights in (None, stored["adapter"]):
-                return [without_model(p).model_copy(update=said) for p, said in zip(posed, stored["said"], strict=True)]
-        if not _has_torch():
-            raise NoAnswers(f"the answers of {name} that {self._home.name} keeps are to other prompts or other weights")
-        if adapter and weights is None:
-            raise NoAnswers(f"{name} has no answers to these prompts, and its adapter was not trained here")
-        log.info("asking %s: %d prompts", name, len(posed))
-        scored = Model(prepare(), adapter, self._threads).score(posed, candidates)
-        said = [s.model_dump(include={"letters", "none", "relations"}) for s in scored]
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"prompts": prompts, "adapter": weights, "said": said}).encode()
-        kept.write_bytes(gzip.compress(text, mtime=0))
-        return scored
+            if stored["index"] == known:
+                return str(stored["trees"])
+        trees = fit()
+        _write(kept, {"index": known, "trees": trees})
+        return trees
+
+    def _said(self, name: str, weights: str | None) -> dict[str, Any]:
+        if not (kept := self.kept(name)).is_file():
+            return {}
+        stored = json.loads(gzip.decompress(kept.read_bytes()))
+        return dict(stored["said"]) if weights in (None, stored["adapter"]) else {}
+
+    def _keep(self, name: str, weights: str | None, said: dict[str, Any]) -> None:
+        _write(self.kept(name), {"adapter": weights, "said": said})
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(json.dumps(content).encode(), mtime=0))
 
 
 def keeps_zero_shot(home: Path, folds: Iterable[int]) -> bool:

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from llama_mapper.contracts.confidence import FEATURES, READING, Scored
@@ -177,7 +178,7 @@ def experiment(
         parts = setting.split(str(fold))
         trained = training_examples(setting.vocabularies, setting.taxonomy, parts, recipe)
         leakage[str(fold)] = report(setting.vocabularies, trained, parts)
-        asker = setting.asker(setting.ranker(str(fold)))
+        asker = setting.asker(asking.ranker(fold, setting.index, partial(setting.ranker, str(fold))))
         adapter = CACHE.parent / "training" / name / f"fold{fold}" / "adapter"
         for tag, tally in tallies.items():
             watch(f"fold {fold}: asking, {tag.replace('_', ' ')}", done, steps)

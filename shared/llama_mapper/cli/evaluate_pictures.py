@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 COLOURS = {
     "fuzzy": "#999999",
     "minilm": "#56B4E9",
+    "nearest": "#009E73",
     "ranker": "#E69F00",
     "zero_shot": "#CC79A7",
     "model_and_ranker": "#0072B2",

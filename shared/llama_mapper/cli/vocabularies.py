@@ -72,22 +72,28 @@ def explain(
     where = _folder(folder, root)
     vocabularies = _read(where)
     (vocabulary,) = _chosen(vocabularies, detector, version)
-    rule = vocabularies.rule(vocabulary, label)
-    file = _file_of(vocabulary, where)
-    if rule is None:
+    found = vocabularies.lookup(detector, version, label)
+    if found is None:
         why = vocabulary.unmapped.get(label)
+        file = _file_of(vocabulary, where)
         refuse(f"{file.name} has no rule for this label{f': {why}' if why else ''}", FAILED)
+    vocabulary, rule = found
     table = _table("", "")
     table.show_header = False
     word = next(w for w, r in vocabulary.labels.items() if r is rule)
-    trust = {"parsed": "read from the vendor's code", "public-file": "read from a public file"}
+    trust = {
+        "parsed": "read from the vendor's code",
+        "public-file": "read from a public file",
+        "reviewed": "decided in review",
+    }
     rows = {
-        "file": str(file),
+        "file": str(_file_of(vocabulary, where)),
         "vocabulary": vocabulary.id,
         "rule": word,
         "means": "nothing found" if rule.negative else "\n".join(f"{t.label} ({t.relation})" for t in rule.targets),
         "vendor says": rule.description or "",
         "note": rule.note or "",
+        "decided": f"{rule.reviewed.by}, {rule.reviewed.at:%Y-%m-%d}" if rule.reviewed else "",
         "source": f"{vocabulary.source.reference} ({trust.get(vocabulary.source.read, 'not verified')})",
     }
     for name, text in rows.items():

@@ -7,9 +7,9 @@ from pydantic import AwareDatetime, Field, NonNegativeInt, StringConstraints, mo
 from .identifiers import AnyCanonicalLabel, AnyDetectorId
 from .mapping import DetectorKind, Relation
 from .models import Actor
+from .prompt import MAX_CANDIDATES
 from .wire import Confidence, Token, VendorDescription, VendorLabel, Wire
 
-MAX_CANDIDATES = 6
 MAX_LABELS = 8
 
 ReviewId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]

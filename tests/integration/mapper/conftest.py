@@ -15,6 +15,7 @@ from mapper_serving.adapters import MemoryStore
 from mapper_serving.candidates import Questions, entries
 from mapper_serving.chooser import Chooser
 from mapper_serving.completion import CompletionServer
+from mapper_serving.review_memory import MemoryReviews
 from mapper_serving.rules import Rules
 from mapper_serving.server import create_server
 from mapper_serving.service import Mapper
@@ -68,7 +69,7 @@ async def serve(questions: Questions, vocabularies: Vocabularies, taxonomy: Taxo
         mapper = Mapper(
             rules=Rules(vocabularies, taxonomy),
             cache=store,
-            reviews=store,
+            reviews=MemoryReviews(),
             versions=Versions(taxonomy=taxonomy.version, mapper="1"),
             model=Variants([Variant(chooser, 100)]),
         )

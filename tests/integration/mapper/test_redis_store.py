@@ -1,4 +1,4 @@
-"""Cache and review queue on a real Valkey."""
+"""The cache on a real Valkey."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from llama_mapper.chassis import metrics
 from llama_mapper.contracts.mapping import Versions
 from llama_mapper.taxonomy import load
 from mapper_serving.adapters import RedisStore
+from mapper_serving.review_memory import MemoryReviews
 from mapper_serving.rules import Rules
 from mapper_serving.service import Mapper
 from mapper_serving.vocabulary import Vocabularies
@@ -33,7 +34,7 @@ async def redis(url: str) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 async def store(url: str, redis: Redis) -> AsyncIterator[RedisStore]:
-    opened = RedisStore(url, "2026.11", cache_seconds=60, max_reviews=3)
+    opened = RedisStore(url, "2026.11", cache_seconds=60)
     yield opened
     await opened.aclose()
 
@@ -72,26 +73,6 @@ async def test_an_answer_that_cannot_be_read_is_no_answer_and_counted(store: Red
     assert fallbacks("mapper.cache.down") - before == 1
 
 
-async def test_reviews_are_counted_and_the_most_frequent_come_first(store: RedisStore) -> None:
-    for label in ("A", "B", "B"):
-        await store.add(finding(label, "tool", "1.2", description="a word"))
-    first, second = await store.waiting(10)
-    assert (first.label, first.count, first.detector, first.detector_version) == ("B", 2, "tool", "1.2")
-    assert (second.label, second.count, second.description) == ("A", 1, "a word")
-    assert [item.label for item in await store.waiting(1)] == ["B"]
-
-
-async def test_nothing_waits_where_nothing_was_added(store: RedisStore) -> None:
-    assert await store.waiting(10) == ()
-
-
-async def test_invented_labels_do_not_fill_the_store_and_known_ones_are_still_counted(store: RedisStore) -> None:
-    for label in ("A", "B", "C", "D", "E", "C"):
-        await store.add(finding(label))
-    waiting = {item.label: item.count for item in await store.waiting(10)}
-    assert waiting == {"A": 1, "B": 1, "C": 2}
-
-
 async def test_the_model_is_asked_once_for_all_replicas(url: str, store: RedisStore) -> None:
     model = SayingModel(resolved())
     taxonomy = load()
@@ -100,7 +81,7 @@ async def test_the_model_is_asked_once_for_all_replicas(url: str, store: RedisSt
         return Mapper(
             rules=Rules(Vocabularies([]), taxonomy),
             cache=store,
-            reviews=store,
+            reviews=MemoryReviews(),
             versions=Versions(taxonomy=taxonomy.version, mapper="1"),
             model=model,
         )
@@ -121,7 +102,7 @@ async def test_a_store_that_goes_away_costs_the_cache_and_not_the_answer(tmp_pat
         mapper = Mapper(
             rules=Rules(Vocabularies([]), taxonomy),
             cache=store,
-            reviews=store,
+            reviews=MemoryReviews(),
             versions=Versions(taxonomy=taxonomy.version, mapper="1"),
             model=SayingModel(resolved()),
         )

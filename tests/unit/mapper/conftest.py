@@ -9,6 +9,7 @@ import yaml
 from llama_mapper.contracts.mapping import Versions
 from llama_mapper.taxonomy import Taxonomy, load
 from mapper_serving.adapters import MemoryStore
+from mapper_serving.review_memory import MemoryReviews
 from mapper_serving.rules import Rules
 from mapper_serving.server import create_server
 from mapper_serving.service import Mapper
@@ -63,7 +64,7 @@ async def client(rules: Rules, taxonomy: Taxonomy) -> AsyncIterator[Client]:
     def serve(**settings: Any) -> httpx.AsyncClient:
         store = MemoryStore(taxonomy.version)
         versions = Versions(taxonomy=taxonomy.version, mapper="1")
-        mapper = Mapper(rules=rules, cache=store, reviews=store, versions=versions)
+        mapper = Mapper(rules=rules, cache=store, reviews=MemoryReviews(), versions=versions)
         app = create_server(mapper, store, Settings(**settings))
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         opened.append(httpx.AsyncClient(transport=transport, base_url="http://mapper"))

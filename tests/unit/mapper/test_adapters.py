@@ -2,7 +2,6 @@ import pytest
 
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.mapping import VendorFinding
-from llama_mapper.contracts.problems import Unavailable
 from mapper_serving.adapters import MemoryStore, RedisStore, identity
 from tests.fakes.mapping import finding, resolved
 from tests.fakes.subscriber import free_port
@@ -51,23 +50,11 @@ async def test_memory_forgets_the_oldest_answer_and_keeps_its_bound() -> None:
     assert [await store.get(finding(label), "lora.1") is not None for label in ("A", "B", "C")] == [False, True, True]
 
 
-async def test_memory_lists_the_most_frequent_labels_and_takes_no_more_than_it_may() -> None:
-    store = MemoryStore("2026.11", max_reviews=2)
-    for label in ("A", "B", "B", "C", "C", "C"):
-        await store.add(finding(label))
-    assert [(item.label, item.count) for item in await store.waiting(5)] == [("B", 2), ("A", 1)]
-    assert len(await store.waiting(1)) == 1
-
-
 async def test_a_store_that_is_down_costs_the_cache_and_is_counted() -> None:
     store = RedisStore(f"redis://127.0.0.1:{free_port()}/0", "2026.11", 60)
-    cache, reviews = fallbacks("mapper.cache.down"), fallbacks("mapper.reviews.down")
+    cache = fallbacks("mapper.cache.down")
     assert await store.get(finding("A"), "lora.1") is None
     await store.put(finding("A"), "lora.1", resolved())
-    await store.add(finding("A"))
     assert fallbacks("mapper.cache.down") - cache == 2
-    assert fallbacks("mapper.reviews.down") - reviews == 1
     assert not await store.ready()
-    with pytest.raises(Unavailable):
-        await store.waiting(5)
     await store.aclose()

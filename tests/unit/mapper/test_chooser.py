@@ -66,6 +66,18 @@ async def test_an_answer_says_what_it_took() -> None:
     assert 0 <= usage.compute_seconds * 1000 <= usage.latency_ms
 
 
+async def test_an_answer_tells_what_it_was_chosen_from_best_first() -> None:
+    finding = VendorFinding(detector="nobody", label="cust_ssn_leak_v3")
+    found = {f.label for f in QUESTIONS.ask(finding).found}
+    model = await started(saying(0.02, 0.95))
+    for resolution, relation in ((await model.resolve(finding), "broader"), (await model.guess(finding), "broader")):
+        first, *others = resolution.candidates
+        best = resolution.labels[0]
+        assert (first.label, first.confidence, first.relation) == (best.label, best.confidence, relation)
+        assert {one.label for one in resolution.candidates} == found
+        assert all(one.confidence <= first.confidence and one.relation is None for one in others)
+
+
 async def test_an_answer_of_none_lowers_the_confidence() -> None:
     finding = VendorFinding(detector="nobody", label="cust_ssn_leak_v3")
     sure = await (await started(saying(0.9, none=0.01))).resolve(finding)

@@ -80,3 +80,25 @@ def test_coverage_and_reach_are_counted(write: Write, taxonomy: Taxonomy) -> Non
     assert report.reached == {"PII.Contact.Email", "PII.Contact", "SAFETY_NEGATIVE.NONE"}
     assert report.reached_share == pytest.approx(3 / (len(taxonomy.labels) - 1))
     assert "OTHER.Unknown" not in report.unreached
+
+
+REVIEWED = {"source": {"reference": "its review", "read": "reviewed"}}
+WHO = {"by": "ada", "at": "2026-11-23T08:00:00Z"}
+
+
+def test_a_reviewed_map_may_stand_beside_the_vendors_list_but_not_beside_another_of_its_kind(
+    write: Write, taxonomy: Taxonomy
+) -> None:
+    labels = {"NEW": {"to": "HARM", "reviewed": WHO}}
+    write("a.yaml")
+    path = write("b.yaml", **REVIEWED, labels=labels)
+    assert lint(path.parent, taxonomy).faults == ()
+    write("c.yaml", **REVIEWED, labels=labels)
+    assert lint(path.parent, taxonomy).faults == ("c.yaml: tool * is already the business of b.yaml",)
+
+
+def test_a_reviewed_rule_says_who_decided_and_that_is_reason_enough(write: Write, taxonomy: Taxonomy) -> None:
+    path = write(**REVIEWED, labels={"email address": {"to": "PII.Contact", "reviewed": WHO}})
+    assert lint(path.parent, taxonomy).faults == ()
+    write(**REVIEWED, labels={"NEW": "HARM"})
+    assert lint(path.parent, taxonomy).faults == ("tool.yaml: NEW: nobody is named who reviewed it",)

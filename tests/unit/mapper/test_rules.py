@@ -7,6 +7,7 @@ from mapper_serving.resolution import Resolution
 from mapper_serving.rules import Rules
 from mapper_serving.vocabulary import Vocabularies, Vocabulary
 from tests.fakes.mapping import finding
+from tests.fakes.reviews import decision
 
 from .conftest import MINIMAL
 
@@ -28,6 +29,8 @@ def resolve(taxonomy: Taxonomy, label: str, changes: dict[str, Any], **rest: obj
         ("public-file", "exact", 0.97),
         ("unverified", "exact", 0.9),
         ("unverified", "related", 0.675),
+        ("reviewed", "exact", 0.97),
+        ("reviewed", "narrower", 0.7275),
     ],
 )
 def test_confidence_is_how_the_list_was_read_and_how_near_the_target_is(
@@ -41,7 +44,8 @@ def test_confidence_is_how_the_list_was_read_and_how_near_the_target_is(
     assert resolution is not None
     assert [(one.label, one.relation) for one in resolution.labels] == [("PII.Contact", relation)]
     assert resolution.labels[0].confidence == pytest.approx(confidence)
-    assert (resolution.method, resolution.negative, resolution.vocabulary) == ("rule", False, "tool:any")
+    vocabulary = "reviewed:tool:any" if read == "reviewed" else "tool:any"
+    assert (resolution.method, resolution.negative, resolution.vocabulary) == ("rule", False, vocabulary)
 
 
 def test_without_a_grade_the_severity_is_the_taxonomys(taxonomy: Taxonomy) -> None:
@@ -107,3 +111,32 @@ def test_a_vendors_word_goes_before_the_taxonomys(taxonomy: Taxonomy) -> None:
     resolution = resolve(taxonomy, "PII", {"labels": {"PII": "PII.Contact"}})
     assert resolution is not None
     assert resolution.labels[0].label == "PII.Contact"
+
+
+@pytest.mark.parametrize(
+    ("relation", "confidence"), [("exact", 0.97), ("broader", 0.97), ("narrower", 0.7275), ("related", 0.7275)]
+)
+def test_what_a_person_said_is_a_rule_with_their_relation(taxonomy: Taxonomy, relation: str, confidence: float) -> None:
+    said = decision("PII.Contact.Email", "HARM", relation=relation)
+    resolution = Rules(Vocabularies([]), taxonomy).reviewed(finding("NEW", "tool"), said)
+    assert resolution is not None
+    assert [(one.label, one.relation, one.confidence) for one in resolution.labels] == [
+        ("PII.Contact.Email", relation, confidence),
+        ("HARM", relation, confidence),
+    ]
+    assert (resolution.method, resolution.vocabulary) == ("rule", "reviewed:tool")
+
+
+@pytest.mark.parametrize(("grade", "negative"), [(0, True), (4, False), (None, False)])
+def test_the_vendors_grade_counts_for_a_label_that_a_person_decided(
+    taxonomy: Taxonomy, grade: float | None, negative: bool
+) -> None:
+    rules = Rules(Vocabularies([Vocabulary.model_validate(MINIMAL | {"severity": AZURE_LIKE})]), taxonomy)
+    resolution = rules.reviewed(finding("NEW", "tool", severity=grade), decision("HARM.Hate"))
+    assert resolution is not None
+    assert resolution.negative is negative
+
+
+def test_what_the_taxonomy_has_lost_is_no_rule(taxonomy: Taxonomy) -> None:
+    rules = Rules(Vocabularies([]), taxonomy)
+    assert rules.reviewed(finding("NEW"), decision("HARM", "PII.Contact.Pager")) is None

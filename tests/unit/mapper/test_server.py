@@ -13,6 +13,7 @@ from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.schemas import schema_of
 from llama_mapper.taxonomy import Taxonomy
 from mapper_serving.adapters import MemoryStore
+from mapper_serving.review_memory import MemoryReviews
 from mapper_serving.rules import Rules
 from mapper_serving.server import create_server
 from mapper_serving.service import Mapper
@@ -221,7 +222,7 @@ async def charging(rules: Rules, taxonomy: Taxonomy) -> AsyncIterator[tuple[http
     mapper = Mapper(
         rules=rules,
         cache=store,
-        reviews=store,
+        reviews=MemoryReviews(),
         versions=Versions(taxonomy=taxonomy.version, mapper="1"),
         model=SayingModel(resolved(usage=used())),
         accounts=accounts,

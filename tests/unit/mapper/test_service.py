@@ -1,17 +1,21 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.identifiers import CanonicalLabel, TenantId
 from llama_mapper.contracts.mapping import MapRequest, VendorFinding, Versions
 from llama_mapper.contracts.problems import InvalidRequest, RequestTimeout, Unavailable
+from llama_mapper.contracts.reviews import Candidate, Decision
 from llama_mapper.taxonomy import load
 from mapper_serving.adapters import MemoryStore
+from mapper_serving.review_memory import MemoryReviews
+from mapper_serving.reviews import Doubted
 from mapper_serving.rules import Rules
-from mapper_serving.service import Mapper, Model
+from mapper_serving.service import ANONYMOUS, Mapper, Model
 from mapper_serving.settings import Settings
 from mapper_serving.variants import Variant, Variants
 from mapper_serving.vocabulary import Vocabularies, Vocabulary, read_all
@@ -31,6 +35,7 @@ from tests.fakes.mapping import (
 from .conftest import MINIMAL
 
 DEMO = TenantId("demo")
+EMAIL_AT_059 = Candidate(label=CanonicalLabel("PII.Contact.Email"), confidence=0.59, relation="exact")
 TAXONOMY = load()
 TOOL = Vocabulary.model_validate(
     MINIMAL
@@ -166,7 +171,7 @@ async def test_versions_are_cached_apart() -> None:
     mapper = Mapper(
         rules=Rules(Vocabularies([]), TAXONOMY),
         cache=store,
-        reviews=store,
+        reviews=MemoryReviews(),
         versions=Versions(taxonomy="1", mapper="1"),
         model=Variants([Variant(version, 50) for version in versions]),
     )
@@ -225,13 +230,119 @@ async def test_a_negative_word_maps_to_none_and_needs_no_person() -> None:
 
 
 async def test_a_label_is_reviewed_once_however_often_it_comes() -> None:
-    store = MemoryStore("2026.11")
-    mapper = Mapper(
-        rules=Rules(Vocabularies([]), TAXONOMY), cache=store, reviews=store, versions=Versions(taxonomy="1", mapper="1")
-    )
+    tried = Tried()
     for label in ("A", "B", "B", "B"):
-        await mapper.map_finding(finding(label))
-    assert [(item.label, item.count) for item in await store.waiting(10)] == [("B", 3), ("A", 1)]
+        await tried.mapper.map_finding(finding(label))
+    waiting = await tried.reviews.waiting(ANONYMOUS, 10)
+    assert [(item.label, item.count) for item in waiting] == [("B", 3), ("A", 1)]
+
+
+@pytest.mark.parametrize(
+    ("model", "over", "doubted"),
+    [
+        (None, "", Doubted("unknown")),
+        (SayingModel(resolved(confidence=0.59)), "", Doubted("below_threshold", (EMAIL_AT_059,), "lora.1")),
+        (SayingModel(Unavailable("down")), "", Doubted("model_away", (), "lora.1")),
+        (SayingModel(resolved()), "demo", Doubted("model_away")),
+    ],
+)
+async def test_a_label_waits_with_the_reason_and_with_what_it_might_be(
+    model: Model | None, over: str, doubted: Doubted
+) -> None:
+    tried = Tried(model, over=over)
+    await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    assert tried.reviews.doubts == [doubted]
+
+
+async def test_all_candidates_of_the_model_wait_with_the_label_also_when_they_come_from_the_cache() -> None:
+    candidates = (EMAIL_AT_059, Candidate(label=CanonicalLabel("PII.Contact"), confidence=0.2))
+    tried = Tried(SayingModel(resolved(confidence=0.59).model_copy(update={"candidates": candidates})))
+    for _ in range(2):
+        await tried.mapper.map_finding(finding("NEW", "tool"))
+    assert [doubted.candidates for doubted in tried.reviews.doubts] == [candidates, candidates]
+
+
+async def decide(tried: "Tried", *labels: str, tenant: TenantId = DEMO, scope: str = "tenant") -> None:
+    """Decide the only label that waits for *tenant*; without *labels* it has no home."""
+    (item,) = await tried.reviews.waiting(tenant, 10)
+    decision = Decision.model_validate(
+        {
+            "decision": "accept" if labels else "reject",
+            "labels": [{"label": label} for label in labels],
+            "by": "ada",
+            "scope": scope,
+            "at": "2026-11-23T08:00:00Z",
+        }
+    )
+    await tried.reviews.decide(tenant, item.id, decision)
+
+
+async def test_what_a_person_said_goes_before_the_models_cached_answer() -> None:
+    model = SayingModel(resolved("HARM", confidence=0.59))
+    tried = Tried(model)
+    await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    await decide(tried, "PII.Contact.Email")
+    mapping = await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    assert [(one.label, one.relation, one.confidence) for one in mapping.labels] == [
+        ("PII.Contact.Email", "exact", 0.97)
+    ]
+    assert (mapping.method, mapping.review, mapping.provenance.vocabulary) == ("rule", False, "reviewed:tool")
+    assert (mapping.provenance.model, mapping.provenance.adapter) == (None, None)
+    assert (model.asked, tried.cache.asked) == (["NEW"], ["NEW"])
+
+
+async def test_a_curated_rule_goes_before_what_a_person_said() -> None:
+    tried = Tried()
+    await tried.reviews.add(finding("EMAIL", "tool"), DEMO, Doubted("unknown"))
+    await decide(tried, "HARM")
+    mapping = await tried.mapper.map_finding(finding("EMAIL", "tool"), DEMO)
+    assert (names(mapping.labels), mapping.provenance.vocabulary) == (["PII.Contact.Email"], "tool:any")
+
+
+async def test_a_label_without_a_home_is_unknown_and_nobody_is_asked_again() -> None:
+    model = SayingModel(resolved(confidence=0.59))
+    tried = Tried(model)
+    await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    await decide(tried)
+    mapping = await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    assert [(one.label, one.confidence) for one in mapping.labels] == [("OTHER.Unknown", 0.0)]
+    assert (mapping.method, mapping.review, mapping.provenance.vocabulary) == ("rule", False, "reviewed:tool")
+    assert (model.asked, tried.reviews.labels) == (["NEW"], ["NEW"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "method"),
+    [
+        ({}, "rule"),
+        ({"score": 0.2, "kind": "pii"}, "rule"),
+        ({"label": "new"}, "fallback"),
+        ({"version": "2"}, "fallback"),
+        ({"description": "an address"}, "fallback"),
+        ({"detector": "tools"}, "fallback"),
+    ],
+)
+async def test_a_decision_holds_for_the_very_label_it_was_made_about(changes: dict[str, Any], method: str) -> None:
+    tried = Tried()
+    await tried.mapper.map_finding(finding("NEW", "tool", "1"), DEMO)
+    await decide(tried, "PII.Contact.Email")
+    said = {"label": "NEW", "detector": "tool", "version": "1"} | changes
+    assert (await tried.mapper.map_finding(finding(**said), DEMO)).method == method
+
+
+@pytest.mark.parametrize(("scope", "method"), [("tenant", "fallback"), ("platform", "rule")])
+async def test_another_tenant_hears_of_a_decision_only_where_it_is_for_all(scope: str, method: str) -> None:
+    tried = Tried()
+    await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    await decide(tried, "PII.Contact.Email", scope=scope)
+    assert (await tried.mapper.map_finding(finding("NEW", "tool"), TenantId("acme"))).method == method
+
+
+async def test_a_decision_for_a_label_that_the_taxonomy_has_lost_is_no_rule_and_counted() -> None:
+    tried = Tried()
+    await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)
+    await decide(tried, "PII.Contact.Pager")
+    assert (await tried.mapper.map_finding(finding("NEW", "tool"), DEMO)).method == "fallback"
+    assert tried.fallbacks.names == ["mapper.reviewed.outdated"]
 
 
 CURATED = read_all(Path(Settings.model_fields["vocabularies"].default))

@@ -285,3 +285,46 @@ def test_a_file_written_out_and_read_again_is_the_same(write: Write) -> None:
     read_back = read(write(labels=WORDS))
     again = yaml.safe_load(yaml.safe_dump(MINIMAL | {"labels": WORDS}))
     assert Vocabulary.model_validate(again) == read_back
+
+
+REVIEWED = {"source": {"reference": "its review", "read": "reviewed"}}
+
+
+def layered(*versions: str) -> Vocabularies:
+    """The vendor's list of EMAIL for every version, and NEW as it was reviewed for *versions*."""
+    labels = {"EMAIL": "HARM", "NEW": "PII.Contact"}
+    return Vocabularies([vocabulary(**REVIEWED, versions=list(versions), labels=labels), vocabulary()])
+
+
+@pytest.mark.parametrize(
+    ("reviewed", "version", "label", "target"),
+    [
+        ("1.2", "1.2", "EMAIL", "PII.Contact.Email"),
+        ("1.2", "1.2", "NEW", "PII.Contact"),
+        ("1.2", "1.2.1", "NEW", "PII.Contact"),
+        ("1.2", "1.3", "NEW", None),
+        ("1.2", "unknown", "NEW", None),
+        ("unknown", "unknown", "NEW", "PII.Contact"),
+        ("unknown", "1.2", "NEW", None),
+        ("*", "unknown", "NEW", "PII.Contact"),
+    ],
+)
+def test_what_was_reviewed_stands_behind_the_vendors_list_and_holds_for_its_version(
+    reviewed: str, version: str, label: str, target: str | None
+) -> None:
+    found = layered(reviewed).lookup("tool", version, label)
+    assert (found[1].targets[0].label if found else None) == target
+
+
+def test_what_was_reviewed_does_not_hide_the_vendors_list() -> None:
+    assert layered("1.2").find("tool", "1.2") == vocabulary()
+    assert layered("1.2").find("tool", "unknown") == vocabulary()
+
+
+def test_a_reviewed_map_is_named_so_and_says_who_decided() -> None:
+    rule = {"to": "HARM", "reviewed": {"by": "ada", "at": "2026-11-23T08:00:00Z", "adapter": "lora.1"}}
+    read_back = vocabulary(**REVIEWED, labels={"NEW": rule})
+    assert read_back.id == "reviewed:tool:any"
+    reviewed = read_back.labels["NEW"].reviewed
+    assert reviewed is not None
+    assert (reviewed.by, reviewed.adapter) == ("ada", "lora.1")
