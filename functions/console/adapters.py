@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from llama_mapper.chassis import correlation
 from llama_mapper.contracts.identifiers import RequestId, TenantId
@@ -14,6 +14,7 @@ from llama_mapper.contracts.mapping import MapRequest
 from llama_mapper.contracts.orchestration import OrchestrateRequest, OrchestrateResponse
 from llama_mapper.contracts.problems import ProblemDocument
 from llama_mapper.contracts.records import DeadLetters, RecordedFindings, RecordedRequests, Summary
+from llama_mapper.contracts.reviews import ReviewItem
 
 HEALTH_SECONDS = 1.0
 
@@ -27,6 +28,10 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
         self.document = document
+
+
+class ReviewList(RootModel[tuple[ReviewItem, ...]]):
+    """The mapper's answer, a plain list."""
 
 
 class Services:
@@ -62,6 +67,10 @@ class Services:
 
     async def map(self, request: MapRequest) -> MappingResult:
         return await self._ask("mapper", "/api/v1/map", MappingResult, request)
+
+    async def reviews(self, limit: int) -> tuple[ReviewItem, ...]:
+        """The labels that wait for a person, most frequent first."""
+        return (await self._ask("mapper", f"/api/v1/reviews?limit={limit}", ReviewList)).root
 
     async def _healthy(self, url: str) -> bool:
         try:

@@ -142,6 +142,12 @@ def _add_overview(app: FastAPI, pages: Pages, services: Services) -> None:
         found = await _or_notice(services.findings(request_id), notices)
         return pages.page("request", request_id=request_id, found=found, notices=notices)
 
+    @app.get("/reviews", include_in_schema=False)
+    async def reviews() -> Response:
+        notices: list[str] = []
+        found = await _or_notice(services.reviews(100), notices)
+        return pages.page("reviews", found=found, notices=notices)
+
     @app.get("/dead-letters", include_in_schema=False)
     async def dead_letters() -> Response:
         notices: list[str] = []

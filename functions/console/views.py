@@ -34,6 +34,12 @@ METHODS: Mapping[str, str] = {
     "fallback": "fallback: no rule or model knew it",
 }
 
+DOUBTS: Mapping[str, str] = {
+    "below_threshold": "not sure enough",
+    "unknown": "nothing knows it",
+    "model_away": "the model was away",
+}
+
 FAMILIES: Mapping[str, str] = {
     "pii": "Personal data",
     "secrets": "Secrets",

@@ -133,8 +133,10 @@ def test_a_label_no_rule_knows_is_kept_as_unknown_and_waits_for_review(system: S
     findings = rows["findings"]
     assert isinstance(findings, list)
     assert [row["label"] for row in findings] == ["OTHER.Unknown"]
-    waiting = httpx.get(system.urls["mapper"] + "/api/v1/reviews", timeout=10).json()
+    reviews = system.urls["mapper"] + "/api/v1/reviews"
+    waiting = httpx.get(reviews, headers={"X-Tenant-ID": "demo"}, timeout=10).json()
     assert "frobnicated_widget" in {item["label"] for item in waiting}
+    assert httpx.get(reviews, headers={"X-Tenant-ID": "other"}, timeout=10).json() == []
 
 
 def test_an_event_that_can_never_work_becomes_a_dead_letter_without_its_data(system: System) -> None:

@@ -68,7 +68,7 @@ def calls(urls: dict[str, str]) -> dict[str, tuple[str, dict[str, object] | None
     return {
         "analyze": (f"{urls['analyze']}/api/v1/analyze", canonical),
         "detect": (f"{urls['detect']}/api/v1/detect", {"content": CONTENT, "detectors": detectors}),
-        "mapper": (f"{urls['mapper']}/api/v1/map", {"detector": "presidio", "output": "EMAIL_ADDRESS"}),
+        "mapper": (f"{urls['mapper']}/api/v1/map", {"detector": "presidio", "label": "EMAIL_ADDRESS"}),
         "orchestrate": (f"{urls['orchestrate']}/api/v1/orchestrate", {"content": CONTENT, "detector_types": detectors}),
         "console": (f"{urls['console']}/taxonomy", None),
         "record": (f"{urls['record']}/events", event),

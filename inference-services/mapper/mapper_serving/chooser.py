@@ -91,7 +91,7 @@ class Chooser:
     async def guess(self, finding: VendorFinding) -> Resolution:
         """Return what the ranker alone says, for when the model is away; no labels before the index is built.
 
-        Without a model nobody says the relation: "broader" is the usual one (0.59 of unseen words), equal spelling or not.
+        Without a model nobody says the relation: "broader" is the usual one, for 0.59 of unseen words.
         """
         try:
             question = await self._question(finding)

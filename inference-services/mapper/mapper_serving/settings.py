@@ -24,7 +24,7 @@ class Settings(ServiceSettings):
     host: str = Field(default="0.0.0.0", description="Address to listen on")  # noqa: S104 - a pod's only interface
     port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on")
     vocabularies: Path = Field(default=ROOM / "vocabularies", description="Folder of curated rule maps")
-    redis_url: SecretStr | None = Field(default=None, description="Cache and review queue; in memory when absent")
+    redis_url: SecretStr | None = Field(default=None, description="Cache and reviews; in memory when absent")
     cache_seconds: int = Field(default=7 * 86_400, ge=1, description="How long a model's answer is reused")
     predictor_url: str | None = Field(
         default=None, description="Base URL of an OpenAI-compatible server (vLLM); rules alone when absent"

@@ -81,6 +81,7 @@ def _variants(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies
     def answering(one: VariantSetting) -> Chooser:
         card = read_card(one.adapter, settings.trusted_keys)
         meter = Meter(prices, one.model, busy[one.url])
+
         def build() -> Questions:
             from llama_mapper.taxonomy.ranking import TreeRanker
 

@@ -30,9 +30,10 @@ COMPARED = ("surest 85 %", "F1", "95 %", "nonsense", "accuracy", "95 %", "hier. 
 SERVED = ("above 0.6", "F1", "covered", "by vendor", "precision", "nonsense", "ECE")
 LEGEND = (
     "F1: macro over labels within a vendor, then over vendors, of the words that got a label; in brackets the share of "
-    "words that did, where a system has less than 85 % to say. 0.6 is serving's threshold; covered: share of words that "
-    "got a label, by vendor: its mean over vendors; nonsense: share of words without meaning that got none. Accuracy, "
-    "hierarchical F1 and ECE are over all words. 95 %: bootstrap over vendors, 2,000 resamples."
+    "words that did, where a system has less than 85 % to say. 0.6 is serving's threshold; covered: share of words "
+    "that got a label, by vendor: its mean over vendors; nonsense: share of words without meaning that got none. "
+    "Accuracy and hierarchical F1: all words. ECE: all answers that name a label. 95 %: bootstrap over vendors, 2,000 "
+    "resamples."
 )
 
 
@@ -112,7 +113,7 @@ def title(report: Report) -> str:
 
 def compared(report: Report) -> list[tuple[str, ...]]:
     """Every system where each labels the same share of all words, and over all words."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name, measured in report.systems.items():
         at = measured["at_coverage"]
         short = at["coverage"] < WANTED_COVERAGE
@@ -130,7 +131,7 @@ def compared(report: Report) -> list[tuple[str, ...]]:
 
 def served(report: Report) -> list[tuple[str, ...]]:
     """Every system at the threshold that serving has."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for name, measured in report.systems.items():
         at = measured["at_threshold"]
         cells = (

@@ -190,7 +190,6 @@ def export(
 
 def _settle(queue: "Queue", item: "ReviewItem", by: str, scope: str) -> bool:
     """Ask until *item* is decided or skipped; False to stop."""
-    from .review_queue import suggested
     from .services import ServiceRefused
 
     numbered = {str(number): candidate.label for number, candidate in enumerate(item.candidates, start=1)}
@@ -198,10 +197,9 @@ def _settle(queue: "Queue", item: "ReviewItem", by: str, scope: str) -> bool:
         answer = typer.prompt("number, label, r, s or q", default="s").strip()
         if answer in ("s", "q"):
             return bool(answer == "s")
-        names = () if answer == "r" else (numbered.get(answer, answer),)
-        relation = _relation(suggested(item, names[0])) if names else None
         try:
-            _tell(queue.decide(item.id, _request(item, names, relation, by, None, scope)), json=False)
+            request = _request(item, () if answer == "r" else (numbered.get(answer, answer),), None, by, None, scope)
+            _tell(queue.decide(item.id, _with_relation(request)), json=False)
         except typer.Exit:  # refused with a line on stderr: ask again
             continue
         except ServiceRefused as refused:
@@ -210,13 +208,18 @@ def _settle(queue: "Queue", item: "ReviewItem", by: str, scope: str) -> bool:
             return True
 
 
-def _relation(default: str) -> str:
-    import click
-
+def _with_relation(request: "ReviewRequest") -> "ReviewRequest":
+    """*request* with the relation that the person says, the suggested one where they say none."""
     from llama_mapper.contracts.prompt import RELATION_MARKS
 
-    choice = click.Choice(list(RELATION_MARKS))
-    return str(typer.prompt("relation (the canonical label is … the vendor's)", default=default, type=choice))
+    if not request.labels:
+        return request
+    (label,) = request.labels
+    said = None
+    while said not in RELATION_MARKS:
+        question = f"{label.label} is … the vendor's word ({', '.join(RELATION_MARKS)})"
+        said = typer.prompt(question, default=label.relation).strip()
+    return request.model_copy(update={"labels": (label.model_copy(update={"relation": said}),)})
 
 
 def _queue(tenant: str, url: str | None, run_dir: Path | None) -> "Queue":

@@ -153,9 +153,9 @@ async def test_what_waits_although_it_is_decided_leaves_the_queue_when_somebody_
     for said in (A, B):
         await reviews.add(said, DEMO, UNSURE)
     key = identity_of(A)
-    waits = await redis.hget(WAITING, f"demo:{key}")  # type: ignore[misc]
+    waits = await redis.hget(WAITING, f"demo:{key}")
     await reviews.decide(DEMO, key, decision("HARM"))
-    await redis.hset(WAITING, f"demo:{key}", str(waits))  # type: ignore[misc]  # as a late writer would
+    await redis.hset(WAITING, f"demo:{key}", str(waits))
     await redis.zadd("mapper:reviews:counts:demo", {key: 7})
     assert [item.label for item in await reviews.waiting(DEMO, 1)] == ["B"]
     assert await redis.zcard("mapper:reviews:counts:demo") == 1
@@ -225,7 +225,7 @@ async def test_keys_show_no_word_of_the_vendor(replicas: Replicas, redis: Redis)
         await reviews.add(finding(label), DEMO, UNSURE)
     await reviews.decide(DEMO, identity_of(finding("AS_TELLING")), decision("HARM"))
     keys = await redis.keys("*")
-    fields = [field for name in (WAITING, DECIDED) for field in await redis.hkeys(name)]  # type: ignore[misc]
+    fields = [field for name in (WAITING, DECIDED) for field in await redis.hkeys(name)]
     assert not any("TELLING" in shown for shown in [*keys, *fields])
 
 
@@ -274,7 +274,7 @@ async def test_a_store_that_goes_away_costs_the_decisions_and_not_the_answer(tmp
 async def test_a_label_that_cannot_be_read_is_counted_and_not_an_answer(replicas: Replicas, redis: Redis) -> None:
     reviews, _ = replicas
     later = '{"of": "a later release"}'
-    await redis.hset(DECIDED, f"demo:{identity_of(A)}", later)  # type: ignore[misc]
+    await redis.hset(DECIDED, f"demo:{identity_of(A)}", later)
     before = fallbacks("mapper.reviewed.down")
     assert await reviews.decided(A, DEMO) is None
     assert fallbacks("mapper.reviewed.down") - before == 1

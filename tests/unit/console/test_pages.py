@@ -7,9 +7,13 @@ import httpx
 import pytest
 
 from functions.console import samples
+from functions.console.adapters import ReviewList
 from llama_mapper.contracts.mapping import Mapping
 from llama_mapper.contracts.problems import ContentTooLarge, RateLimited
 from llama_mapper.taxonomy import Taxonomy
+from mapper_serving.reviews import Doubted, noted
+from tests.fakes.mapping import finding
+from tests.fakes.reviews import AT, UNSURE
 from tests.fakes.upstream import Away, Upstream
 from tests.unit.console import answers
 from tests.unit.console.answers import PARTS
@@ -97,6 +101,28 @@ async def test_dead_letters_are_listed(browser: httpx.AsyncClient, upstreams: Up
     words = text_of(await browser.get("/dead-letters"))
     for expected in ("report-1", "422 UNPROCESSABLE", "http://mapper/events"):
         assert expected in words
+
+
+async def test_labels_that_wait_are_listed_with_what_they_might_be(
+    browser: httpx.AsyncClient, upstreams: Upstreams
+) -> None:
+    unsure = noted(finding("<b>MAIL</b>", "acme", "2.1"), UNSURE, AT)
+    nobody = noted(finding("FROB", "acme"), Doubted("unknown"), AT)
+    upstreams["mapper"].answer("/api/v1/reviews", ReviewList((unsure, nobody)))
+    answer = await browser.get("/reviews")
+    words = text_of(answer)
+    assert "<b>MAIL" not in answer.text
+    for expected in ("acme 2.1", "Email 0.50", "not sure enough", "FROB", "nothing is suggested", "nothing knows it"):
+        assert expected in words
+    assert upstreams["mapper"].asked[-1][2]["x-tenant-id"] == "demo"
+
+
+async def test_an_empty_queue_and_one_that_cannot_be_asked_say_so(
+    browser: httpx.AsyncClient, upstreams: Upstreams
+) -> None:
+    assert "mapper answered (404)" in text_of(await browser.get("/reviews"))
+    upstreams["mapper"].answer("/api/v1/reviews", ReviewList(()))
+    assert "None." in text_of(await browser.get("/reviews"))
 
 
 async def test_text_is_sent_to_orchestrate_as_typed(browser: httpx.AsyncClient, upstreams: Upstreams) -> None:
