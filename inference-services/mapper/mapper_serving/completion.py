@@ -34,7 +34,7 @@ class _Gone(Exception):
     """Nobody listens any more."""
 
 
-class _Unusable(Unavailable):
+class _Unusable(Exception):
     """The server is well, but has no answer to this prompt: no failure that should open the breaker."""
 
 
@@ -86,7 +86,7 @@ class CompletionServer:
         while True:
             try:
                 await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS)
-            except (RequestTimeout, Unavailable, _Gone):
+            except (RequestTimeout, Unavailable, _Unusable, _Gone):
                 await asyncio.sleep(self._warm_up_pause_seconds)
             else:
                 return
@@ -114,6 +114,8 @@ class CompletionServer:
         except OpenedState as opened:
             opened.__traceback__ = None  # it is one object, raised again and again: it would keep every frame
             raise Unavailable("the predictor is resting after failures") from None
+        except _Unusable as error:
+            raise Unavailable(str(error)) from error
         except _Gone as error:
             self._warming = None  # a new one starts cold
             raise Unavailable("the predictor does not answer") from error

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 import llama_mapper
 from llama_mapper.registry import (
     AlreadyPublished,
+    Registry,
     RegistryError,
     SigningKey,
     Unreachable,
@@ -131,6 +132,8 @@ class Training:
         status = follow(command, self._checkout.root, environment(self._checkout.root), talk, watch)
         if status == STOPPED:
             raise JobFailed(f"fold {fold} was asked to stop; the next start goes on", STOPPED)
+        if status < 0:
+            raise JobFailed(f"fold {fold} was killed (signal {-status}); the next start goes on")
         if status:
             raise JobFailed(f"fold {fold}: {self._refusal or last_line(talk)}")
 
@@ -161,7 +164,7 @@ def module(checkout: Checkout, name: str, *options: str) -> None:
         raise JobFailed(f"mapper_training.{name} failed")
 
 
-def release(checkout: Checkout, settings: JobSettings) -> str:
+def release(checkout: Checkout, registry: Registry, key: SigningKey) -> str:
     """Write the adapter's card, publish both, and return the version.
 
     Raises:
@@ -171,9 +174,8 @@ def release(checkout: Checkout, settings: JobSettings) -> str:
     if not (checkout.home / "calibration.json").is_file():
         raise JobFailed(f"{checkout.experiment} was not scored, so nothing is published: train its folds too")
     module(checkout, "card")
-    key = SigningKey.read(settings.signing_key.get_secret_value())
     try:
-        return publish(open_registry(settings.registry), checkout.home, key, progress=_uploaded).version
+        return publish(registry, checkout.home, key, progress=_uploaded).version
     except AlreadyPublished as error:
         if not error.identical:
             raise
@@ -185,6 +187,8 @@ def _uploaded(name: str) -> None:
 
 
 def run(settings: JobSettings) -> None:
+    # Before hours of training: a key that cannot be read would be found at their end.
+    key, registry = SigningKey.read(settings.signing_key.get_secret_value()), open_registry(settings.registry)
     checkout = Checkout(settings.work.resolve() / "checkout", settings.experiment)
     checkout.make(open_place(settings.data) if settings.data else None)
     checkout.change(settings.plan_changes)
@@ -194,7 +198,7 @@ def run(settings: JobSettings) -> None:
     if settings.tested_folds:
         module(checkout, "score", "--folds", ",".join(settings.tested_folds))
     if ALL in settings.fold_names:
-        log.info("this is %s", release(checkout, settings))
+        log.info("this is %s", release(checkout, registry, key))
 
 
 def main() -> None:

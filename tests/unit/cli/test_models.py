@@ -59,7 +59,7 @@ def test_a_key_is_made_where_the_other_commands_look_for_it(tmp_path: Path) -> N
 def test_publishing_says_what_went_where(tmp_path: Path) -> None:
     done("keygen")
     said = done("publish", experiment(tmp_path / "tried"))
-    assert said.startswith(f"published {VERSION}: 6 files, 0.0 MB, signed with the key ")
+    assert said.startswith(f"published {VERSION}: 7 files, 0.0 MB, signed with the key ")
     refusal = refused("publish", tmp_path / "tried")
     assert refusal == f"{VERSION} is already published, with these very contents"
 
@@ -88,7 +88,7 @@ def test_key_registry_and_trusted_keys_come_from_the_environment_too(
     monkeypatch.setenv("LLAMA_MAPPER_TRUSTED_KEYS", str(tmp_path / "keys"))
     monkeypatch.setenv("LLAMA_MAPPER_REGISTRY", (tmp_path / "registry").as_uri())
     done("publish", experiment(tmp_path / "tried"))
-    assert done("verify", VERSION).startswith(f"{VERSION}: 6 files as signed with the key ")
+    assert done("verify", VERSION).startswith(f"{VERSION}: 7 files as signed with the key ")
     assert (tmp_path / "registry" / "models" / "mapper" / VERSION / "manifest.json").is_file()
 
 

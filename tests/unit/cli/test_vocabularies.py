@@ -13,7 +13,7 @@ detector: sample
 versions: ["2"]
 aliases: [sample-moderation]
 name: Sample
-kind: moderation
+kind: content-safety
 source: {reference: "labels.py of the sample project", read: parsed}
 published: 4
 labels:

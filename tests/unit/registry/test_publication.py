@@ -19,7 +19,7 @@ from llama_mapper.registry import (
 from tests.fakes.experiments import VERSION, experiment
 from tests.fakes.storages import AnswerLost, Breaking, Interrupted, Passing
 
-FILES = 8  # six of the adapter, signature, manifest
+FILES = 9  # seven of the adapter, signature, manifest
 
 
 def test_what_is_published_can_be_verified(registry: Registry, tried: Path, key: SigningKey, trusted: Keyring) -> None:

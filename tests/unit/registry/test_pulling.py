@@ -26,6 +26,7 @@ NAMES = (
     "manifest.sig",
     "metrics.json",
     "model_card.md",
+    "ranker.txt",
     "training_record.json",
 )
 
