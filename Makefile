@@ -1,5 +1,5 @@
 # One line each; every line can be pasted into a shell. `make` alone lists them.
-.PHONY: help setup model test-model demo up down status test check fast schemas lock clean
+.PHONY: help setup model test-model demo up down status test check fast render schemas lock clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
@@ -51,6 +51,9 @@ check: setup  ## ruff, mypy strict, import rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy shared functions inference-services/mapper inference-services/injection tests
 	PYTHONPATH=$(PYTHONPATH_ROOMS) $(BIN)/lint-imports
+
+render: setup  ## build every overlay and combination, and check what comes out as a cluster would
+	PYTHONPATH=$(PYTHONPATH_ROOMS) $(BIN)/python -m tests.manifests
 
 schemas: setup  ## write eventing/schemas from the contracts
 	$(BIN)/llama-mapper schemas write

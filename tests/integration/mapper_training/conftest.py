@@ -22,7 +22,7 @@ VECTORS = Path(".cache", "training", "vectors.npz")
 FIVE = ("gitleaks", "presidio", "llama-guard-3-8b", "azure-content-safety", "openai-moderation")
 PLAN = {
     "recipe": {"vendor_limit": 10, "aliases": 10, "varied": 10, "nonsense": 5, "seed": 7},
-    "epochs": 12,
+    "epochs": 6,
     "batch": 4,
     "threads": 1,
     "minutes": None,
