@@ -19,6 +19,8 @@ HOST, ACCESS, SECRET = "127.0.0.1", "test-access", "test-secret"
 BUCKET = "models"
 START_SECONDS = 90.0
 _PORTS = ("master.port", "volume.port", "filer.port", "s3.port")
+# Catalogues on fixed ports that nobody asks for: two servers on one machine would be in each other's way.
+_OFF = ("-s3.port.iceberg=0", "-s3.port.lance=0")
 # Without these it reports itself to its makers, reserves gigabytes, and takes ten seconds to end.
 _SPARING = ("-master.telemetry=false", "-master.volumeSizeLimitMB=64", "-volume.max=20", "-volume.preStopSeconds=0")
 
@@ -63,7 +65,7 @@ def running(folder: Path) -> Iterator[ObjectStore]:
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     command = (
         *(str(binary()), "server", "-dir", str(folder), "-ip", HOST, "-ip.bind", HOST, "-filer", "-s3"),
-        *("-s3.config", str(folder / "s3.json"), "-filer.localSocket", str(folder / "filer.sock"), *_SPARING),
+        *("-s3.config", str(folder / "s3.json"), "-filer.localSocket", str(folder / "filer.sock"), *_SPARING, *_OFF),
         *(f"-{name}={port}" for name, port in ports.items()),
     )
     with (folder / "log").open("wb") as log:
