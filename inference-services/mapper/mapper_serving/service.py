@@ -93,15 +93,12 @@ class Mapper:
         threshold = self.threshold
         if isinstance(finding, MapRequest) and finding.threshold is not None:
             threshold = finding.threshold
-        known = self.rules.resolve(finding) or await self._reviewed(finding, tenant_id)
-        resolution = known or await self._learned(finding, tenant_id)
-        if resolution:
-            # OTHER.Unknown is what a person said: it claims nothing, so nobody can be more or less sure of it.
-            sure = tuple(
-                label for label in resolution.labels if label.confidence >= threshold or label.label == UNKNOWN
-            )
-            if sure:
-                return self._answer(finding, resolution.model_copy(update={"labels": sure}), review=False)
+        resolution = self.rules.resolve(finding)
+        if not _sure(resolution, threshold):  # a person's word is more than a rule that is not sure enough
+            reviewed = await self._reviewed(finding, tenant_id)
+            resolution = reviewed or resolution or await self._learned(finding, tenant_id)
+        if resolution and (sure := _sure(resolution, threshold)):
+            return self._answer(finding, resolution.model_copy(update={"labels": sure}), review=False)
         await self.reviews.add(finding, tenant_id, doubt(resolution))
         return self._answer(finding, _unknown(resolution), review=True)
 
@@ -177,6 +174,12 @@ def not_served(versions: Sequence[str]) -> InvalidRequest:
     there = f"served here: {', '.join(versions)}" if versions else "rules answer alone here"
     error = FieldError(field="adapter", message="no such adapter version")
     return InvalidRequest(f"check: adapter; {there}"[:240], errors=(error,))
+
+
+def _sure(resolution: Resolution | None, threshold: float) -> tuple[MappedLabel, ...]:
+    """The labels that are sure enough. OTHER.Unknown claims nothing, so nobody can be more or less sure of it."""
+    labels = resolution.labels if resolution else ()
+    return tuple(label for label in labels if label.confidence >= threshold or label.label == UNKNOWN)
 
 
 def _asked(finding: VendorFinding) -> str | None:

@@ -299,6 +299,14 @@ async def test_a_curated_rule_goes_before_what_a_person_said() -> None:
     assert (names(mapping.labels), mapping.provenance.vocabulary) == (["PII.Contact.Email"], "tool:any")
 
 
+async def test_a_curated_rule_that_is_not_sure_enough_gives_way_to_what_a_person_said() -> None:
+    tried = Tried(threshold=0.8)
+    assert (await tried.mapper.map_finding(finding("VAGUE", "tool"), DEMO)).review
+    await decide(tried, "PII.Contact")
+    mapping = await tried.mapper.map_finding(finding("VAGUE", "tool"), DEMO)
+    assert (names(mapping.labels), mapping.provenance.vocabulary) == (["PII.Contact"], "reviewed:tool")
+
+
 async def test_a_label_without_a_home_is_unknown_and_nobody_is_asked_again() -> None:
     model = SayingModel(resolved(confidence=0.59))
     tried = Tried(model)

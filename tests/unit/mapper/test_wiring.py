@@ -8,6 +8,8 @@ import pytest
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.taxonomy import load
+from mapper_serving.review_memory import MemoryReviews
+from mapper_serving.review_redis import RedisReviews
 from mapper_serving.settings import Settings
 from mapper_serving.wiring import wire
 from tests.fakes.experiments import experiment
@@ -25,6 +27,12 @@ def adapter(folder: Path) -> Settings:
 def test_without_a_predictor_rules_answer_alone() -> None:
     mapper, _ = wire(Settings(), TAXONOMY)
     assert mapper.model is None
+
+
+def test_reviews_are_kept_where_the_cache_is() -> None:
+    alone, _ = wire(Settings(), TAXONOMY)
+    shared, _ = wire(Settings.model_validate({"redis_url": "redis://127.0.0.1:9/0"}), TAXONOMY)
+    assert (type(alone.reviews), type(shared.reviews)) == (MemoryReviews, RedisReviews)
 
 
 def test_with_a_predictor_there_is_a_model(tmp_path: Path) -> None:
