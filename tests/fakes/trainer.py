@@ -1,9 +1,10 @@
 """Stands in for ``python -m mapper_training.train``: says events, and stops when asked. Takes the same arguments.
 
 What it does is its experiment's name: ``ends``, ``waits`` (until it is asked to stop), ``deaf`` (does not listen),
-``refuses``, ``breaks``, ``early`` (breaks before it has begun).
+``stops`` (as if asked), ``refuses``, ``breaks``, ``dies``, ``early`` and ``stillborn`` (before it has begun).
 """
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -34,7 +35,13 @@ def main(does: str) -> None:
         sys.exit(1)
     if does == "early":
         sys.exit("no such library")
+    if does == "stillborn":
+        os.kill(os.getpid(), signal.SIGKILL)
     say(STARTED, STEPPED)
+    if does == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if does == "stops":
+        stop(signal.SIGTERM, None)
     if does == "breaks":
         raise RuntimeError("out of memory")
     while does in ("waits", "deaf"):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose experiments are named after what the stand-in for the training does."""
     (tmp_path / "inference-services" / "mapper" / "mapper_serving").mkdir(parents=True)
-    for name in ("ends", "refuses", "breaks", "early"):
+    for name in ("ends", "stops", "refuses", "breaks", "dies", "early", "stillborn"):
         (tmp_path / EXPERIMENTS / name).mkdir(parents=True)
         (tmp_path / EXPERIMENTS / name / "training.json").write_text("{}", "utf-8")
     monkeypatch.setenv("LLAMA_MAPPER_HOME", str(tmp_path))
@@ -60,6 +60,26 @@ def test_a_refusal_is_one_line(trained: Path) -> None:
     assert "error: there is nothing to learn" in result.stderr
 
 
+def test_a_run_that_was_stopped_says_how_to_go_on(trained: Path) -> None:
+    result = train("stops", "--fold", "all", "--minutes", "3", "--fresh")
+    assert result.exit_code == 130
+    assert "stopped at step 4 of 10; go on with:" in result.stderr
+    assert "train mapper stops --fold all --minutes 3.0 --resume" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("does", "status", "says"),
+    [
+        ("dies", 1, "the training was killed (signal 9); from its last checkpoint:"),
+        ("stillborn", 130, "the training ended before its first step (signal 9)"),
+    ],
+)
+def test_a_run_that_was_killed_says_so(trained: Path, does: str, status: int, says: str) -> None:
+    result = train(does)
+    assert result.exit_code == status
+    assert says in result.stderr
+
+
 @pytest.mark.parametrize(("does", "says"), [("breaks", "RuntimeError: out of memory"), ("early", "no such library")])
 def test_a_fault_is_named_with_the_file_that_holds_all_of_it(trained: Path, does: str, says: str) -> None:
     result = train(does, "--fold", "2")
@@ -71,7 +91,7 @@ def test_a_fault_is_named_with_the_file_that_holds_all_of_it(trained: Path, does
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("unknown",), "no experiment unknown; there are breaks, early, ends, refuses"),
+        (("unknown",), "no experiment unknown; there are breaks, dies, early, ends, refuses, stillborn, stops"),
         (("ends", "--fold", "5"), "no fold 5; there are 0, 1, 2, 3, 4, all"),
         (("../ends",), "no experiment ../ends"),
     ],
