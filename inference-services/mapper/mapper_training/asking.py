@@ -13,9 +13,10 @@ from llama_mapper.contracts.confidence import Scored
 from llama_mapper.contracts.models import WEIGHTS
 from llama_mapper.taxonomy.retrieval import Index
 
-from .base_model import prepare, sha256
+from .base_model import locate, sha256
 from .data import Posed
 from .inference import Model, without_model
+from .plan import read_plan
 
 log = logging.getLogger("mapper_training.asking")
 MAY_MISS = 0.02
@@ -59,7 +60,9 @@ class Asking:
         new = [i for i, key in enumerate(keys) if key not in said]
         if new and _has_torch() and (adapter is None or weights):
             log.info("asking %s: %d prompts", name, len(new))
-            scored = Model(prepare(), adapter, self._threads).score([posed[i] for i in new], candidates)
+            plan = read_plan(self._home)
+            model = Model(locate(plan.base, plan.revision), adapter, self._threads, plan.device)
+            scored = model.score([posed[i] for i in new], candidates)
             said |= {
                 keys[i]: s.model_dump(include={"letters", "none", "relations"})
                 for i, s in zip(new, scored, strict=True)

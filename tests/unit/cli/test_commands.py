@@ -12,7 +12,7 @@ from tests.fakes.free_ports import free_port
 
 COMMANDS = (
     ["up"], ["down"], ["status"], ["demo"], ["scan"], ["dead-letters", "list"], ["dead-letters", "replay"],
-    ["schemas", "write"], ["costs"], ["experiments", "report"],
+    ["schemas", "write"], ["costs"], ["experiments", "report"], ["train", "mapper"], ["train", "prepare"],
 )  # fmt: skip
 
 
