@@ -35,6 +35,7 @@ BY_HAND = {
     "LLAMA_MAPPER_SIGNING_KEY",
     "LLAMA_MAPPER_TRUSTED_KEYS",
     "FUNCTION_TARGET",
+    "OTEL_TRACES_EXPORTER",
     "FUNCTION_SOURCE",
 }
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.+?) \| (.+?) \|$", re.MULTILINE)

@@ -66,7 +66,9 @@ PATIENT = {"ORCHESTRATION_DEADLINE_LOW_SECONDS": "120", "ORCHESTRATION_DETECTOR_
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, **PATIENT, "PYTHONPATH": str(ROOT / "shared"), "LLAMA_MAPPER_HOME": str(ROOT)}
+    """Every part writes its spans to its log, so that whoever looks for what may not be kept looks there too."""
+    traced = {"OTEL_TRACES_EXPORTER": "console"}
+    return {**os.environ, **PATIENT, **traced, "PYTHONPATH": str(ROOT / "shared"), "LLAMA_MAPPER_HOME": str(ROOT)}
 
 
 def wait_for(condition: Callable[[], bool], what: str, seconds: float) -> None:

@@ -7,7 +7,7 @@ import clickhouse_connect
 import httpx
 import pytest
 
-from tests.e2e.running import System
+from tests.e2e.running import System, wait_for
 from tests.e2e.test_flow import HEADERS, Json, judge, report, wait_until_recorded
 
 pytestmark = pytest.mark.slow
@@ -43,6 +43,8 @@ def test_the_canary_is_nowhere_after_shutdown(own_system: System) -> None:
     assert report(own_system, {"detector": "gitleaks", "label": "github-pat"}, "canary-report").status_code == 202
     wait_until_recorded(own_system, "canary-report")
     run, rows = own_system.directory.path, own_system.directory.path / "analytics"
+    consumed = "process io.llama-mapper.finding.reported.v1"
+    wait_for(lambda: bool(holding(run / "logs", consumed)), "the spans are in the logs", 30)
     assert own_system.stop() == 0
     assert os.listdir(run)
     assert holding(run, CANARY) == []

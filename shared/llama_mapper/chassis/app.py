@@ -23,7 +23,7 @@ from llama_mapper.contracts.problems import (
     Unavailable,
 )
 
-from . import logs, metrics
+from . import logs, metrics, tracing
 from .faults import field_errors, named
 from .guard import Guard, problem_response
 
@@ -63,6 +63,7 @@ def create_app(
         readiness: asked by ``/ready``; all parts true is 200, anything else 503.
     """
     logs.configure(service, log_level)
+    tracing.configure(service)
     app = FastAPI(
         title=f"Llama Mapper {service}",
         version=version,
@@ -70,6 +71,8 @@ def create_app(
         redoc_url=None,
         middleware=[Middleware(Guard, service=service, max_bytes=max_bytes)],
         responses=dict.fromkeys(PROBLEM_STATUSES, PROBLEM),
+        # FastAPI's own would export texts of exceptions, query strings and addresses of clients; the Guard's do not.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import httpx
 import stamina
+from opentelemetry.trace import SpanKind
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from pydantic import BaseModel, ValidationError
@@ -21,7 +22,7 @@ from llama_mapper.contracts.problems import (
     Unprocessable,
 )
 
-from . import correlation
+from . import correlation, tracing
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -61,6 +62,19 @@ class ServiceClient:
             RequestTimeout: the deadline passed.
             Unprocessable: the service refused the request (4xx).
         """
+        named: tracing.Attributes = {"http.request.method": "POST", "server.address": self.name}
+        with tracing.span(f"POST {self.name}", SpanKind.CLIENT, named):
+            return await self._post(path, body, answer, timeout_seconds, tenant_id, attempts)
+
+    async def _post(
+        self,
+        path: str,
+        body: BaseModel,
+        answer: type[Answer],
+        timeout_seconds: float,
+        tenant_id: TenantId,
+        attempts: int,
+    ) -> Answer:
         deadline = time.monotonic() + timeout_seconds
         breaker = await self._breakers.get_breaker(self.name, threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS)
         headers = {

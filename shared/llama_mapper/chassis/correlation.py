@@ -6,6 +6,8 @@ from contextvars import ContextVar
 
 from llama_mapper.contracts.identifiers import CorrelationId
 
+from . import tracing
+
 HEADER = "X-Correlation-ID"
 _VALID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -20,8 +22,8 @@ def current() -> CorrelationId:
 
 
 def traceparent() -> str | None:
-    """The caller's W3C trace context, to be handed on in calls and events."""
-    return _traceparent.get()
+    """The W3C trace context to be handed on in calls and events: the current span's, else the caller's."""
+    return tracing.traceparent() or _traceparent.get()
 
 
 def adopt(correlation_id: str | None, trace: str | None = None) -> CorrelationId:

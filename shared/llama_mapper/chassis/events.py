@@ -17,13 +17,14 @@ from cloudevents.conversion import to_binary
 from cloudevents.exceptions import GenericException
 from cloudevents.http import CloudEvent, from_http
 from fastapi import FastAPI, Request, Response
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from llama_mapper.contracts.events import EventContext, EventData
 from llama_mapper.contracts.identifiers import CorrelationId, EventId, TenantId
 from llama_mapper.contracts.problems import InternalError, Problem, Unavailable, Unprocessable
 
-from . import correlation, metrics
+from . import correlation, metrics, tracing
 from .faults import field_errors, named
 from .logs import get_logger
 
@@ -126,8 +127,16 @@ def add_consumer(app: FastAPI, handlers: Mapping[type[EventData], Consumer], pat
         context, data = decode(request.headers, await request.body())
         if context.type not in by_type:
             raise Unprocessable(f"this service does not take that event type; it takes {', '.join(sorted(by_type))}")
-        model, handler = by_type[context.type]
         correlation.adopt(context.correlationid or context.id, context.traceparent)
+        attributes: tracing.Attributes = {
+            "messaging.operation.type": "process",
+            "messaging.destination.name": context.type,
+        }
+        with tracing.span(f"process {context.type}", SpanKind.CONSUMER, attributes, parent=context.traceparent):
+            return await answered(context, data)
+
+    async def answered(context: EventContext, data: Any) -> Response:
+        model, handler = by_type[context.type]
         try:
             payload = model.model_validate(data)
         except ValidationError as error:
@@ -165,9 +174,17 @@ class Sink:
         """
         if not self._url:
             return
+        attributes: tracing.Attributes = {
+            "messaging.operation.type": "send",
+            "messaging.destination.name": event.data.type,
+        }
+        with tracing.span(f"send {event.data.type}", SpanKind.PRODUCER, attributes):
+            await self._send(self._url, event, timeout_seconds)
+
+    async def _send(self, url: str, event: Outgoing, timeout_seconds: float) -> None:
         headers, body = encode(event)
         try:
-            answer = await self._client.post(self._url, headers=headers, content=body, timeout=timeout_seconds)
+            answer = await self._client.post(url, headers=headers, content=body, timeout=timeout_seconds)
         except httpx.HTTPError as error:
             metrics.EVENTS.labels(event.data.type, "unsent").inc()
             raise Unavailable("the broker does not answer", retry_after_seconds=1) from error

@@ -8,18 +8,20 @@ import re
 import time
 from typing import Any
 
+from opentelemetry.trace import Span, SpanKind
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_mapper.contracts.problems import ContentTooLarge, InternalError, InvalidRequest, Problem
 
-from . import correlation, metrics
+from . import correlation, metrics, tracing
 from .logs import get_logger
 
 log = get_logger(__name__)
 
 MAX_DEPTH = 32
+_PROBES = frozenset({"/health", "/ready", "/metrics"})
 # Possessive, and the closing quote optional: an unclosed string must not be searched again from each of its quotes.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
@@ -82,6 +84,15 @@ class Guard:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        if scope["path"] in _PROBES:
+            await self._answer(request, send, None)
+            return
+        method: tracing.Attributes = {"http.request.method": request.method}
+        with tracing.span(request.method, SpanKind.SERVER, method, parent=request.headers.get("traceparent")) as span:
+            await self._answer(request, send, span)
+
+    async def _answer(self, request: Request, send: Send, span: Span | None) -> None:
+        scope, receive = request.scope, request.receive
         correlation_id = correlation.adopt(
             request.headers.get("x-correlation-id") or request.headers.get("ce-correlationid"),
             request.headers.get("traceparent"),
@@ -110,7 +121,10 @@ class Guard:
             log.error("request.crashed", exc_info=True)
             if not answered:
                 await problem_response(InternalError("the service failed; see its log"))(scope, receive, send)
-        self._account(scope, status, time.perf_counter() - started)
+        route = getattr(scope.get("route"), "path", "(none)")
+        self._account(route, status, time.perf_counter() - started)
+        if span:
+            _describe(span, request.method, route, status)
 
     async def _read(self, request: Request) -> bytes:
         declared = request.headers.get("content-length", "0")
@@ -128,14 +142,21 @@ class Guard:
             check_json(body)
         return body
 
-    def _account(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "(none)")
+    def _account(self, route: str, status: int, seconds: float) -> None:
         metrics.REQUESTS.labels(self._service, route, str(status)).inc()
         metrics.DURATION.labels(self._service, route).observe(seconds)
-        if route not in ("/health", "/ready", "/metrics"):
+        if route not in _PROBES:
             log.info(
                 "request.answered", extra={"route": route, "status": status, "duration_ms": round(seconds * 1000, 1)}
             )
+
+
+def _describe(span: Span, method: str, route: str, status: int) -> None:
+    """By the semantic conventions for HTTP servers: named by the route, and only a 5xx is a failure of ours."""
+    span.update_name(f"{method} {route}")
+    tracing.note(span, {"http.route": route, "http.response.status_code": status})
+    if status >= 500:
+        tracing.failed(span, str(status))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

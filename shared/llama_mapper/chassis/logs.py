@@ -12,7 +12,7 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from . import correlation
+from . import correlation, tracing
 
 FIELDS = frozenset(
     {
@@ -45,6 +45,8 @@ class JsonFormatter(logging.Formatter):
             "service": self._service,
             "correlation_id": correlation.current(),
         }
+        if trace := tracing.trace_id():
+            line["trace_id"] = trace
         if record.name.split(".", 1)[0] in OWN:
             line["event"] = record.msg if isinstance(record.msg, str) and _EVENT.fullmatch(record.msg) else "log"
             line |= {key: value for key, value in vars(record).items() if key in FIELDS and _is_plain(value)}
