@@ -13,21 +13,25 @@ from .service import COVERAGE_FLOOR, Orchestrator
 
 
 async def judge_batch(
-    orchestrator: Orchestrator, request: BatchRequest, tenant_id: TenantId, slots: asyncio.Semaphore
+    orchestrator: Orchestrator,
+    request: BatchRequest,
+    tenant_id: TenantId,
+    slots: asyncio.Semaphore,
+    authenticated: bool = False,
 ) -> BatchResponse:
     """Judge every item, as many at once as *slots* allows.
 
     Raises:
         Unauthorized: the tenant may not; no item is judged.
     """
-    orchestrator.policy.admit(tenant_id, 0)
+    orchestrator.policy.admit(tenant_id, 0, authenticated)
 
     async def judge(index: int, item: OrchestrateRequest | Refused) -> BatchItem:
         if isinstance(item, Refused):
             return BatchItem(index=index, status=400, problem=item.problem().document(correlation.current()))
         async with slots:
             try:
-                answer = await orchestrator.judge(item, tenant_id, correlation.current())
+                answer = await orchestrator.judge(item, tenant_id, correlation.current(), authenticated)
             except Problem as problem:
                 document = problem.document(correlation.current())
                 return BatchItem(index=index, status=problem.status, problem=document)

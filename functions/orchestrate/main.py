@@ -4,7 +4,7 @@ import asyncio
 from typing import Annotated
 
 import httpx
-from fastapi import FastAPI, Header, Response
+from fastapi import Depends, FastAPI, Header, Request, Response
 from purgatory import AsyncCircuitBreakerFactory
 
 from llama_mapper import __version__
@@ -14,12 +14,15 @@ from llama_mapper.chassis.events import Sink
 from llama_mapper.chassis.function import as_function
 from llama_mapper.chassis.settings import load
 from llama_mapper.contracts.detection import DetectorHealth, DetectorList
-from llama_mapper.contracts.identifiers import AnyTenantId
 from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, OrchestrateRequest, OrchestrateResponse
 
 from .accounting import count
 from .adapters import Outbox
+from .answering import answered
 from .batch import judge_batch
+from .entrance import entrance
+from .gate import Admitted
+from .key_api import add_keys
 from .service import COVERAGE_FLOOR
 from .settings import Settings
 from .wiring import detector_health, wire
@@ -28,12 +31,14 @@ settings = load(Settings)
 client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content
 outbox = Outbox(Sink(settings.sink_url, client), settings.redis_url.get_secret_value() if settings.redis_url else None)
 orchestrator = wire(settings, client, AsyncCircuitBreakerFactory(), outbox)
-Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
+door = entrance(settings, orchestrator.policy, client)
+use, look = Depends(door.gate.needs("orchestrate:use")), Depends(door.gate.needs("detectors:read"))
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=257)]
 
 
 async def readiness() -> dict[str, bool]:
     outbox.start()
-    return {"policy": True, "detect": bool(await orchestrator.detect.known())}
+    return {"policy": orchestrator.policy.ready(), "detect": bool(await orchestrator.detect.known())}
 
 
 app: FastAPI = create_app(
@@ -41,28 +46,46 @@ app: FastAPI = create_app(
 )
 handle = as_function(app)
 slots = asyncio.Semaphore(settings.batch_concurrency)
+if door.keys and door.audit:
+    add_keys(app, door.gate, door.keys, door.audit, door.codes)
 
 
-@app.post("/api/v1/orchestrate", tags=["orchestrate"], responses={206: {"model": OrchestrateResponse}})
-async def orchestrate(request: OrchestrateRequest, tenant: Tenant, response: Response) -> OrchestrateResponse:
+@app.post(
+    "/api/v1/orchestrate",
+    tags=["orchestrate"],
+    response_model=OrchestrateResponse,
+    responses={206: {"model": OrchestrateResponse}},
+)
+async def orchestrate(
+    content: OrchestrateRequest, admitted: Annotated[Admitted, use], request: Request, key: Key = None
+) -> Response:
     """Judge one content: findings, decision, risk and controls; 206 where coverage is below 0.8."""
-    answer = await orchestrator.judge(request, tenant, correlation.current())
-    count(answer)
-    response.status_code = 200 if answer.coverage.score >= COVERAGE_FLOOR else 206
-    return answer
+
+    async def judge() -> tuple[int, OrchestrateResponse]:
+        answer = await orchestrator.judge(content, admitted.tenant_id, correlation.current(), admitted.authenticated)
+        count(answer)
+        return 200 if answer.coverage.score >= COVERAGE_FLOOR else 206, answer
+
+    return await answered(door.idempotency, key, admitted.tenant_id, request, judge)
 
 
-@app.post("/api/v1/orchestrate/batch", tags=["orchestrate"])
-async def orchestrate_batch(request: BatchRequest, tenant: Tenant) -> BatchResponse:
+@app.post("/api/v1/orchestrate/batch", tags=["orchestrate"], response_model=BatchResponse)
+async def orchestrate_batch(
+    batch: BatchRequest, admitted: Annotated[Admitted, use], request: Request, key: Key = None
+) -> Response:
     """Judge up to 100 contents; each is answered in its place with its own status."""
-    return await judge_batch(orchestrator, request, tenant, slots)
+
+    async def judge() -> tuple[int, BatchResponse]:
+        return 200, await judge_batch(orchestrator, batch, admitted.tenant_id, slots, admitted.authenticated)
+
+    return await answered(door.idempotency, key, admitted.tenant_id, request, judge)
 
 
 @app.get("/api/v1/detectors", tags=["detectors"])
-async def detectors() -> DetectorList:
+async def detectors(_: Annotated[Admitted, look]) -> DetectorList:
     return DetectorList(detectors=await orchestrator.detect.known())
 
 
 @app.get("/api/v1/detectors/{detector}/health", tags=["detectors"])
-async def health_of(detector: str) -> DetectorHealth:
+async def health_of(detector: str, _: Annotated[Admitted, look]) -> DetectorHealth:
     return await detector_health(orchestrator, detector)

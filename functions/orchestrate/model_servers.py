@@ -1,27 +1,46 @@
 """Detectors that KServe serves: content goes to a classifier's V1 predict endpoint, labels and scores come back."""
 
+import math
 import re
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import httpx
+from pydantic import Field
 
 from llama_mapper.chassis import correlation
 from llama_mapper.contracts.detection import Detection, DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable
+from llama_mapper.contracts.wire import Token, Wire
 
 # What a text-classification head says at or above this score is a finding.
 MIN_SCORE = 0.5
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
 
 
-class KServeModelServers:
-    """*urls* maps a detector to its predict URL (``…/v1/models/NAME:predict``)."""
+class Head(Wire):
+    """What a classifier's numbers mean, where its server answers class indices as KServe's Hugging Face runtime does.
 
-    def __init__(self, urls: Mapping[str, str], client: httpx.AsyncClient) -> None:
+    ``logits`` of a model with several labels at once become scores one by one; ``probabilities`` are scores already.
+    """
+
+    classes: Annotated[tuple[Token, ...], Field(min_length=1, max_length=64)]
+    """The vendor's words, in the order of the indices."""
+    scores: Literal["probabilities", "logits"] = "probabilities"
+    version: Token | None = None
+    """The checkpoint by which its vocabulary knows it; what the server states when absent."""
+
+
+class KServeModelServers:
+    """*urls* maps a detector to its predict URL (``…/v1/models/NAME:predict``), *heads* to what its indices mean."""
+
+    def __init__(
+        self, urls: Mapping[str, str], client: httpx.AsyncClient, heads: Mapping[str, Head] | None = None
+    ) -> None:
         self._urls = urls
+        self._heads = heads or {}
         self._client = client
 
     async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
@@ -44,12 +63,13 @@ class KServeModelServers:
             raise Unavailable(f"{detector} does not answer") from error
         if response.status_code != 200:
             raise Unavailable(f"{detector} refused the request")
+        head = self._heads.get(detector)
         return DetectorReport(
             detector=detector,
-            version=_version(response),
+            version=(head and head.version) or _version(response),
             family="classifiers",
             status="ok",
-            detections=tuple(_detections(response)),
+            detections=tuple(_detections(response, head)),
             windows=1,
             latency_ms=round((time.monotonic() - started) * 1000, 1),
         )
@@ -61,7 +81,16 @@ def _version(response: httpx.Response) -> str:
     return stated if _VERSION.fullmatch(stated) else "served"
 
 
-def _detections(response: httpx.Response) -> list[Detection]:
+def _named(prediction: Any, head: Head) -> dict[str, float]:
+    """Words for indices. An index without a word, or a number that is none, is a shape we do not know."""
+    words = dict(enumerate(head.classes))
+    numbers = {words[int(index)]: float(number) for index, number in prediction.items()}
+    if head.scores == "probabilities":
+        return numbers
+    return {label: 1 / (1 + math.exp(-max(-700.0, number))) for label, number in numbers.items()}
+
+
+def _detections(response: httpx.Response, head: Head | None = None) -> list[Detection]:
     """Read ``predictions[0]``: label -> score, a list of {label, score}, or one {label, score}.
 
     Raises:
@@ -70,7 +99,9 @@ def _detections(response: httpx.Response) -> list[Detection]:
     try:
         prediction: Any = response.json()["predictions"][0]
         scores: dict[str, float]
-        if isinstance(prediction, list):
+        if head is not None:
+            scores = _named(prediction, head)
+        elif isinstance(prediction, list):
             scores = {}
             for entry in prediction:
                 label = str(entry["label"])

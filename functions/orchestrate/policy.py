@@ -1,9 +1,10 @@
-"""The Rego policies in process (regorus); the same interface an OPA server would get."""
+"""The Rego policies in process (regorus); ``opa.py`` asks an OPA server the same."""
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,22 @@ from pydantic import ValidationError
 
 from llama_mapper.contracts.analysis import CanonicalFinding
 from llama_mapper.contracts.identifiers import AnyDetectorId, TenantId
+from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.orchestration import Coverage, CoverageMethod, Decision, OrchestrateRequest
 from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
 from llama_mapper.contracts.wire import Wire
 
 from .service import Selection
 
-POLICIES = ("admission", "selection", "decision")
+POLICIES = ("access", "admission", "selection", "decision")
 _PLACE = re.compile(r"--> (\S+?\.rego):\d+")
 _REASONS = {
     "tenant.unknown": "X-Tenant-ID names no tenant of this system",
     "tenant.needs_key": "this tenant needs an API key",
+    "tenant.other": "the credential does not belong to that tenant",
+    "credential.missing": "this needs an API key or a token",
+    "scope.missing": "the credential does not hold the scope this needs",
+    "mfa.needed": "this needs a second factor, shown a short while ago",
     "tenant.disabled": "this tenant is disabled",
     "content.too_large": "content is larger than this tenant may send",
 }
@@ -81,10 +87,25 @@ class RegoPolicy:
             place = _PLACE.search(str(error))
             raise PolicyNotFound(f"{place.group(1) if place else f'policy {name}'} does not compile") from error
 
-    def admit(self, tenant_id: TenantId, content_characters: int) -> None:
+    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+        at = principal.authenticated_at
+        said = principal.model_dump(mode="json", include={"kind", "tenants", "scopes", "amr", "acr"})
+        who = {**said, "age_seconds": (now - at).total_seconds() if at else None}
+        answer = self._ask("access", {"principal": who, "action": action, "tenant_id": tenant_id})
+        if answer.get("allow") is True:
+            return
+        reasons = [str(reason) for reason in answer.get("reasons", ["policy.undecided"])]
+        detail = "; ".join(_REASONS.get(reason, "not allowed") for reason in reasons)
+        if principal.kind == "open":
+            raise Unauthorized(detail)
+        # RFC 9470 section 3: what a client must do to be let in the next time.
+        step_up = {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}
+        raise InsufficientRbac(detail, headers=step_up if reasons == ["mfa.needed"] else None)
+
+    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
         answer = self._ask(
             "admission",
-            {"tenant_id": tenant_id, "authenticated": False, "content_characters": content_characters},
+            {"tenant_id": tenant_id, "authenticated": authenticated, "content_characters": content_characters},
         )
         if answer.get("allow") is True:
             return
@@ -129,14 +150,21 @@ class RegoPolicy:
         except (ValidationError, TypeError) as error:
             raise Unavailable("the decision policy answered in a shape we do not know") from error
 
+    def ready(self) -> bool:
+        """Whether questions are answered."""
+        return True
+
     def _ask(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
-        """Evaluate ``data.llama_mapper.<name>.<name>``; whatever goes wrong, the answer is never "yes"."""
-        engine = self._engine.clone()  # an engine holds its input: one for each question
-        engine.set_input_json(json.dumps(question))
-        try:
-            answer = engine.eval_rule(f"data.llama_mapper.{name}.{name}")
-        except RuntimeError as error:
-            raise Unavailable(f"the {name} policy cannot be evaluated") from error
+        """Ask ``data.llama_mapper.<name>.<name>``; whatever goes wrong, the answer is never "yes"."""
+        answer = self._evaluate(name, question)
         if not isinstance(answer, dict):
             raise Unavailable(f"the {name} policy gives no answer")
         return answer
+
+    def _evaluate(self, name: str, question: Mapping[str, Any]) -> Any:
+        engine = self._engine.clone()  # an engine holds its input: one for each question
+        engine.set_input_json(json.dumps(question))
+        try:
+            return engine.eval_rule(f"data.llama_mapper.{name}.{name}")
+        except RuntimeError as error:
+            raise Unavailable(f"the {name} policy cannot be evaluated") from error

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Awaitable, Collection, Sequence
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from llama_mapper.contracts.analysis import Analysis, CanonicalFinding
@@ -13,6 +14,7 @@ from llama_mapper.contracts.detection import DetectorInfo, DetectorReport
 from llama_mapper.contracts.events import DecisionTaken, FindingsMapped
 from llama_mapper.contracts.findings import merge
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, RequestId, TenantId
+from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import (
     Coverage,
@@ -51,12 +53,18 @@ class Policy(Protocol):
         Unavailable: the policy cannot be evaluated; nothing is let through.
     """
 
-    def admit(self, tenant_id: TenantId, content_characters: int) -> None:
+    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+        """Raises Unauthorized where nobody said who they are and that is too little, InsufficientRbac else."""
+
+    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
         """Raises Unauthorized or InsufficientRbac where the tenant may not."""
 
     def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection: ...
 
     def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision: ...
+
+    def ready(self) -> bool:
+        """Whether they can be asked; never raises."""
 
 
 class Detect(Protocol):
@@ -125,7 +133,11 @@ class Orchestrator:
     versions: Versions
 
     async def judge(
-        self, request: OrchestrateRequest, tenant_id: TenantId, correlation_id: CorrelationId
+        self,
+        request: OrchestrateRequest,
+        tenant_id: TenantId,
+        correlation_id: CorrelationId,
+        authenticated: bool = False,
     ) -> OrchestrateResponse:
         """Return the answer; its coverage tells whether that is a 200 or a 206.
 
@@ -142,7 +154,7 @@ class Orchestrator:
                 "processing_mode",
                 "async work is a job; this resource answers at once: use standard, fast or thorough",
             )
-        self.policy.admit(tenant_id, len(request.content))
+        self.policy.admit(tenant_id, len(request.content), authenticated)
         routes, wanted = await self._choose(request)
         reports = await self._run(request, routes, deadline, tenant_id)
         answered = {r.detector for r in reports if r.status == "ok"}

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import AliasChoices, Field, HttpUrl, SecretStr
+from pydantic import AliasChoices, Field, HttpUrl, IPvAnyNetwork, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from llama_mapper.chassis.settings import ServiceSettings
 from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId
+from llama_mapper.identity.tokens import Issuer
+
+from .model_servers import Head
 
 FOLDER = Path(__file__).parent
 
@@ -26,11 +29,33 @@ class Settings(ServiceSettings):
         validation_alias=AliasChoices("K_SINK", "ORCHESTRATION_SINK_URL"),
         description="Broker ingress; no events are sent when absent",
     )
-    redis_url: SecretStr | None = Field(default=None, description="Keeps events while the broker is away")
+    redis_url: SecretStr | None = Field(
+        default=None, description="Keeps keys, limits, answers, and events while the broker is away"
+    )
     policies: Path = Field(default=FOLDER.parents[1] / "policies", description="Folder of Rego policies and data.json")
+    opa_url: str | None = Field(default=None, description="OPA server with the same policies; in process when absent")
+    opa_timeout_seconds: float = Field(
+        default=0.25, gt=0, description="Longest wait for OPA, then nothing is let through"
+    )
     hmac_key: SecretStr = Field(default=SecretStr(""), description="Key of content hashes; empty sends no hash")
+    pepper: SecretStr | None = Field(
+        default=None, min_length=32, description="Makes API keys useless to who steals the store; no keys without it"
+    )
+    keyset: SecretStr | None = Field(
+        default=None, description="tink keyset (JSON) that seals kept answers and second factors; neither without it"
+    )
+    issuers: tuple[Issuer, ...] = Field(default=(), description="OpenID providers whose tokens count")
+    requests_per_minute: int = Field(default=600, ge=1, description="Of one key, person, or tenant without either")
+    requests_per_minute_address: int = Field(default=120, ge=1, description="Of one address that says not who it is")
+    requests_per_day: int | None = Field(default=None, ge=1, description="Of one tenant; no limit when absent")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        default=(), description="Whose X-Forwarded-For counts; else the caller is who is connected"
+    )
     model_servers: dict[AnyDetectorId, HttpUrl] = Field(
         default={}, description="Detector name -> KServe predict URL (…/v1/models/NAME:predict) that serves it"
+    )
+    model_heads: dict[AnyDetectorId, Head] = Field(
+        default={}, description="Detector name -> the words behind the class indices that its server answers"
     )
     stand_ins: dict[AnyDetectorId, AnyDetectorId] = Field(
         default={

@@ -11,6 +11,7 @@ from llama_mapper.taxonomy import current_version
 
 from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
 from .model_servers import KServeModelServers
+from .opa import OpaPolicy
 from .policy import RegoPolicy
 from .service import Deadlines, Orchestrator
 from .settings import Settings
@@ -20,9 +21,13 @@ def wire(
     settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory, outbox: Outbox
 ) -> Orchestrator:
     return Orchestrator(
-        policy=RegoPolicy(settings.policies),
+        policy=policy(settings),
         detect=DetectService(settings, client, breakers),
-        model_servers=KServeModelServers({name: str(url) for name, url in settings.model_servers.items()}, client),
+        model_servers=KServeModelServers(
+            {name: str(url) for name, url in settings.model_servers.items()},
+            client,
+            {name: head for name, head in settings.model_heads.items()},  # noqa: C416 - another type of key
+        ),
         mapper=MapperService(settings, client, breakers),
         analyze=AnalyzeService(settings, client, breakers),
         emit=outbox,
@@ -38,6 +43,13 @@ def wire(
         stand_ins={name: str(stand_in) for name, stand_in in settings.stand_ins.items()},
         versions=Versions(taxonomy=current_version(), mapper=__version__),
     )
+
+
+def policy(settings: Settings) -> RegoPolicy:
+    """The policies in this process, or those of the OPA server that the settings name."""
+    if settings.opa_url:
+        return OpaPolicy(settings.policies, settings.opa_url, settings.opa_timeout_seconds)
+    return RegoPolicy(settings.policies)
 
 
 async def detector_health(orchestrator: Orchestrator, detector: str) -> DetectorHealth:

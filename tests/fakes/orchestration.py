@@ -6,6 +6,7 @@ An answer may be a problem, which is raised.
 from collections.abc import Mapping as ReadOnly
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from functions.orchestrate.service import Deadlines, Orchestrator, Selection
@@ -13,6 +14,7 @@ from llama_mapper.contracts.analysis import Analysis, CanonicalFinding, Risk
 from llama_mapper.contracts.detection import Detection, DetectorInfo, DetectorReport
 from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, TenantId
+from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import Coverage, Decision, OrchestrateRequest, OrchestrateResponse
 from llama_mapper.contracts.problems import Problem
@@ -68,7 +70,10 @@ class SayingPolicy:
     available: list[str] = field(default_factory=list)
     decided: list[tuple[tuple[CanonicalFinding, ...], Coverage]] = field(default_factory=list)
 
-    def admit(self, tenant_id: TenantId, content_characters: int) -> None:
+    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+        give(self.admission)
+
+    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
         self.admitted.append((tenant_id, content_characters))
         give(self.admission)
 
@@ -81,6 +86,9 @@ class SayingPolicy:
         self.decided.append((tuple(findings), coverage))
         answer = {"action": give(self.action), "reasons": ["said"], "policy": "decision", "policy_version": "1"}
         return Decision.model_validate(answer)
+
+    def ready(self) -> bool:
+        return True
 
 
 @dataclass

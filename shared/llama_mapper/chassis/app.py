@@ -28,7 +28,7 @@ from .faults import field_errors, named
 from .guard import Guard, problem_response
 
 PROBLEM = {"model": ProblemDocument, "description": "RFC 9457 problem document"}
-PROBLEM_STATUSES = (400, 404, 405, 408, 413, 422, 429, 500, 502, 503)
+PROBLEM_STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 503)
 
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
 """Names each thing the service needs and says whether it is there."""

@@ -20,6 +20,8 @@ from .logs import get_logger
 
 log = get_logger(__name__)
 
+ADDED = "llama_mapper.headers"
+"""Where a request's scope holds what every answer to it says, the problem included."""
 MAX_DEPTH = 32
 _PROBES = frozenset({"/health", "/ready", "/metrics"})
 # Possessive, and the closing quote optional: an unclosed string must not be searched again from each of its quotes.
@@ -31,7 +33,7 @@ _HEADER = correlation.HEADER.lower().encode()
 def problem_response(problem: Problem) -> Response:
     """Render *problem* as RFC 9457 ``application/problem+json``."""
     correlation_id = correlation.current()
-    headers: dict[str, str] = {correlation.HEADER: correlation_id}
+    headers: dict[str, str] = {**problem.headers, correlation.HEADER: correlation_id}
     if problem.retry_after_seconds is not None:
         headers["Retry-After"] = str(problem.retry_after_seconds)
     body = problem.document(correlation_id).model_dump_json(exclude_defaults=False)
@@ -108,7 +110,8 @@ class Guard:
                 headers = [
                     pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER
                 ]  # a problem has it
-                message["headers"] = [*headers, (_HEADER, correlation_id.encode())]
+                said = [(name.lower().encode(), value.encode()) for name, value in scope.get(ADDED, {}).items()]
+                message["headers"] = [*headers, *said, (_HEADER, correlation_id.encode())]
             await send(message)
 
         try:

@@ -7,12 +7,13 @@
     ├── InsufficientRbac 403    ├── RateLimited, DetectorOverloaded 429
     ├── NotFound 404            ├── AllDetectorsUnavailable, DetectorCommunicationFailed 502
     ├── MethodNotAllowed 405    ├── Unavailable 503
-    └── InternalError 500
+    ├── Conflict 409            └── InternalError 500
 
 ``detail`` and ``errors`` name our own fields, never a caller's value or unknown key: a broker copies error bodies
 into dead letters. For an event consumer 422 means "can never work" and 503 "deliver again".
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -27,6 +28,7 @@ ErrorCode = Literal[
     "NOT_FOUND",
     "METHOD_NOT_ALLOWED",
     "REQUEST_TIMEOUT",
+    "CONFLICT",
     "CONTENT_TOO_LARGE",
     "UNPROCESSABLE",
     "RATE_LIMITED",
@@ -71,12 +73,18 @@ class Problem(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(
-        self, detail: str, *, errors: tuple[FieldError, ...] = (), retry_after_seconds: int | None = None
+        self,
+        detail: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        retry_after_seconds: int | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
         self.retry_after_seconds = retry_after_seconds
+        self.headers = headers or {}
 
     @classmethod
     def slug(cls) -> str:
@@ -120,6 +128,9 @@ class PolicyNotFound(Problem):
 class Unauthorized(Problem):
     status, error_code, title = 401, "UNAUTHORIZED", "Who are you?"
 
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})  # RFC 9110 section 15.5.2 asks for one
+
 
 class InsufficientRbac(Problem):
     status, error_code, title = 403, "INSUFFICIENT_RBAC", "Not allowed"
@@ -135,6 +146,10 @@ class MethodNotAllowed(Problem):
 
 class RequestTimeout(Problem):
     status, error_code, title, retryable = 408, "REQUEST_TIMEOUT", "The deadline passed", True
+
+
+class Conflict(Problem):
+    status, error_code, title, retryable = 409, "CONFLICT", "Not while another is under way", True
 
 
 class ContentTooLarge(Problem):

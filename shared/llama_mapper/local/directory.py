@@ -5,8 +5,11 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from llama_mapper.chassis.sealing import new_keyset
 
 from .refusal import CannotRun
 
@@ -103,11 +106,22 @@ class RunDirectory:
 
     def key(self) -> str:
         """Return the installation's HMAC key (64 hex digits), made at the first run and kept."""
-        path = self.path / "hmac.key"
+        return self._kept("hmac.key", lambda: secrets.token_hex(32))
+
+    def pepper(self) -> str:
+        """Return what makes the installation's API keys useless elsewhere, made at the first run and kept."""
+        return self._kept("pepper.key", lambda: secrets.token_hex(32))
+
+    def keyset(self) -> str:
+        """Return the keyset that seals what the installation keeps, made at the first run and kept."""
+        return self._kept("keyset.json", new_keyset)
+
+    def _kept(self, name: str, make: Callable[[], str]) -> str:
+        path = self.path / name
         if not path.exists():
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(32))
+                file.write(make())
         return path.read_text().strip()
 
 

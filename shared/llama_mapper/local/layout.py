@@ -109,6 +109,8 @@ class Layout:
             "LLAMA_MAPPER_RUN_DIR": str(self.directory.path),
             "LLAMA_MAPPER_HMAC_KEY": key,
             "ORCHESTRATION_HMAC_KEY": key,
+            "ORCHESTRATION_PEPPER": self.directory.pepper(),
+            "ORCHESTRATION_KEYSET": self.directory.keyset(),
             "ORCHESTRATION_DETECT_URL": self.url("detect"),
             "ORCHESTRATION_MAPPER_URL": self.url("mapper"),
             "ORCHESTRATION_ANALYZE_URL": self.url("analyze"),
@@ -122,7 +124,12 @@ class Layout:
             "RECORD_DSN": f"chdb://{self.directory.analytics}",
             **{f"LLAMA_MAPPER_{name.upper()}_URL": self.url(name) for name in self.ports if name != "valkey"},
         }
-        defaults = {"DETECT_PRELOAD": json.dumps(PRELOADED)}
+        defaults = {
+            "DETECT_PRELOAD": json.dumps(PRELOADED),
+            # One person's machine: nobody else has to be protected from them.
+            "ORCHESTRATION_REQUESTS_PER_MINUTE": "1000000",
+            "ORCHESTRATION_REQUESTS_PER_MINUTE_ADDRESS": "1000000",
+        }
         return defaults | inherited | shared | dict(own)
 
     def _function(self, name: str) -> Part:

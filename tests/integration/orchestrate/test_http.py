@@ -123,7 +123,7 @@ async def test_a_tenant_that_is_missing_wrong_or_unknown_is_told_the_header(
         (WORDS | {"required_detectors": ["canary"]}, ["required_detectors.0"]),
         (WORDS | {"excluded_detectors": ["pii"]}, ["excluded_detectors"]),
         (WORDS | {"metadata": {"canary key": "x"}}, ["metadata.(key)"]),
-        (WORDS | {"metadata": {"key": "canary value with blanks"}}, ["metadata"]),
+        (WORDS | {"metadata": {"zone": "canary value with blanks"}}, ["metadata"]),
         ([WORDS], ["(body)"]),
         ("canary", ["(body)"]),
     ],
@@ -248,11 +248,11 @@ async def test_a_batch_of_none_or_too_many_is_refused(client: httpx.AsyncClient,
 
 
 async def test_detectors_are_listed_with_their_health(client: httpx.AsyncClient) -> None:
-    listed = (await client.get("/api/v1/detectors")).json()["detectors"]
+    listed = (await client.get("/api/v1/detectors", headers=DEMO)).json()["detectors"]
     assert [one["id"] for one in listed] == ["words", "numbers", "keys", "tox-block"]
-    assert (await client.get("/api/v1/detectors/words/health")).json()["status"] == "healthy"
-    assert (await client.get("/api/v1/detectors/keys/health")).json()["status"] == "loading"
-    response = await client.get("/api/v1/detectors/canary/health")
+    assert (await client.get("/api/v1/detectors/words/health", headers=DEMO)).json()["status"] == "healthy"
+    assert (await client.get("/api/v1/detectors/keys/health", headers=DEMO)).json()["status"] == "loading"
+    response = await client.get("/api/v1/detectors/canary/health", headers=DEMO)
     problem(response, 404)
     assert "canary" not in response.text
 

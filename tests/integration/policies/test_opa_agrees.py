@@ -26,6 +26,7 @@ TESTS = sorted(FOLDER.rglob("*_test.rego"))
 
 SHIPPED = json.loads((FOLDER / "data.json").read_text("utf-8"))
 BROKEN = {
+    "access": {"administrative": "keys:write", "step_up": {"amr": "otp", "acr": None}},
     "tenants": {"demo": {}, "shut": {"enabled": False}, "keyed": {"enabled": True, "key_required": True}},
     "selection": {
         "coverage_method": "WEIGHTED",
@@ -102,7 +103,24 @@ FINDING = st.fixed_dictionaries(
         "detectors": st.integers(0, 3),
     }
 )
+SCOPE = st.sampled_from(["orchestrate:use", "jobs:use", "keys:write", "tenants:write", "", "*"])
 QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+    "access": st.fixed_dictionaries(
+        {
+            "tenant_id": st.sampled_from(["demo", "shut", "keyed", "", "__proto__"]),
+            "action": SCOPE,
+            "principal": st.fixed_dictionaries(
+                {
+                    "kind": st.sampled_from(["key", "token", "open", "cookie"]),
+                    "tenants": st.lists(st.sampled_from(["demo", "keyed", ""]), max_size=3),
+                    "scopes": st.lists(SCOPE, max_size=4),
+                    "amr": st.lists(st.sampled_from(["pwd", "otp", "mfa", ""]), max_size=3),
+                    "acr": st.sampled_from([None, "phr", "0"]),
+                    "age_seconds": st.sampled_from([None, -1, 0, 899.5, 900, 901]),
+                }
+            ),
+        }
+    ),
     "admission": st.fixed_dictionaries(
         {
             "tenant_id": st.sampled_from(["demo", "shut", "keyed", "Demo", "", "__proto__"]),
@@ -134,6 +152,8 @@ def broken(draw: st.DrawFn, name: str) -> Any:
     """A question with some fields missing or of another type, the first finding's fields among them."""
     question = dict(draw(QUESTIONS[name]))
     places = [question, *question.get("findings", [])[:1]]
+    if "principal" in question:
+        places.append(question["principal"])
     for place in places:
         for field in draw(st.lists(st.sampled_from(sorted(place)), unique=True)):
             if draw(st.booleans()):

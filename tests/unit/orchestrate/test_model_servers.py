@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.orchestrate.model_servers import KServeModelServers
+from functions.orchestrate.model_servers import Head, KServeModelServers
 from llama_mapper.contracts.detection import DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable
@@ -123,3 +123,38 @@ async def test_a_failed_call_is_a_problem(error: Exception, problem: type[Except
 
     with pytest.raises(problem):
         await ask(fail)
+
+
+INJECTION = Head(classes=("SAFE", "INJECTION"))
+TOXICITY = Head(classes=("toxicity", "threat"), scores="logits", version="original")
+
+
+async def ask_with(head: Head, prediction: Any) -> DetectorReport:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(predicting(prediction))) as client:
+        servers = KServeModelServers({"served": "http://served/v1/models/served:predict"}, client, {"served": head})
+        return await servers.detect(SERVED, "some content", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("head", "prediction", "found"),
+    [
+        (INJECTION, {"0": 0.01, "1": 0.99}, [("INJECTION", 0.99)]),
+        (INJECTION, {"0": 0.99, "1": 0.01}, [("SAFE", 0.99)]),
+        (TOXICITY, {"0": 0.0, "1": -3.0}, [("toxicity", 0.5)]),
+        (TOXICITY, {"0": 800.0, "1": -800.0}, [("toxicity", 1.0)]),
+    ],
+)
+async def test_class_indices_get_their_words(head: Head, prediction: Any, found: list[tuple[str, float]]) -> None:
+    report = await ask_with(head, prediction)
+    assert [(one.label, one.score) for one in report.detections] == found
+
+
+@pytest.mark.parametrize("prediction", [1, {"2": 0.9}, {"SAFE": 0.9}, [0.1, 0.9], {"1": None}, {"-1": 0.9}])
+async def test_an_index_without_a_word_is_a_failure(prediction: Any) -> None:
+    with pytest.raises(DetectorCommunicationFailed):
+        await ask_with(INJECTION, prediction)
+
+
+async def test_a_checkpoint_is_known_by_the_version_that_its_vocabulary_has() -> None:
+    assert (await ask_with(TOXICITY, {"0": 1.0, "1": -9.0})).version == "original"
+    assert (await ask_with(INJECTION, {"0": 0.1, "1": 0.9})).version == "served"

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,14 +7,17 @@ import pytest
 from functions.orchestrate.policy import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.orchestration import Coverage, OrchestrateRequest
-from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
+from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Problem, Unauthorized, Unavailable
+from llama_mapper.identity.authentication import OPEN
 from tests.fakes.findings import found
 
 SHIPPED = Path(Settings.model_fields["policies"].default)
 DEMO = TenantId("demo")
 COVERED = Coverage(method="REQUIRED_SET", score=1.0, required=())
 
+ACCESS = 'access := {"allow": true, "reasons": []}'
 ADMISSION = 'admission := {"allow": true, "reasons": []}'
 SELECTION = 'selection := {"detectors": ["a"], "required": ["b"], "coverage_method": "WEIGHTED"}'
 DECISION = 'decision := {"action": "flag", "reasons": ["r"], "obligations": ["o"]}'
@@ -21,7 +25,7 @@ DECISION = 'decision := {"action": "flag", "reasons": ["r"], "obligations": ["o"
 
 def written(folder: Path, data: str = '{"version": "7"}', **rules: str) -> Path:
     """Write a policy folder of one rule each."""
-    bodies = {"admission": ADMISSION, "selection": SELECTION, "decision": DECISION} | rules
+    bodies = {"access": ACCESS, "admission": ADMISSION, "selection": SELECTION, "decision": DECISION} | rules
     for name, body in bodies.items():
         (folder / name).mkdir(parents=True)
         (folder / name / f"{name}.rego").write_text(f"package llama_mapper.{name}\n\n{body}\n")
@@ -47,6 +51,63 @@ def test_an_unknown_tenant_may_not_and_the_header_is_named(shipped: RegoPolicy) 
 def test_a_tenant_with_too_much_content_may_not(shipped: RegoPolicy) -> None:
     with pytest.raises(InsufficientRbac, match="larger than this tenant may send"):
         shipped.admit(DEMO, 50_001)
+
+
+NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
+
+
+def key(*scopes: Scope, amr: tuple[str, ...] = (), minutes_ago: int | None = None) -> Principal:
+    at = None if minutes_ago is None else NOW - timedelta(minutes=minutes_ago)
+    return Principal(
+        subject="key:" + "a" * 12, kind="key", tenants=(DEMO,), scopes=scopes, amr=amr, authenticated_at=at
+    )
+
+
+@pytest.mark.parametrize(
+    ("principal", "action"),
+    [
+        (OPEN, "orchestrate:use"),
+        (key("orchestrate:use"), "orchestrate:use"),
+        (key("keys:write", amr=("otp",), minutes_ago=14), "keys:write"),
+    ],
+)
+def test_the_shipped_rules_permit(shipped: RegoPolicy, principal: Principal, action: Scope) -> None:
+    shipped.permit(principal, action, DEMO, NOW)
+
+
+@pytest.mark.parametrize(
+    ("principal", "action", "tenant", "problem", "says"),
+    [
+        (OPEN, "keys:write", "demo", Unauthorized, "API key or a token"),
+        (OPEN, "orchestrate:use", "canary", Unauthorized, "X-Tenant-ID"),
+        (key(), "orchestrate:use", "demo", InsufficientRbac, "scope"),
+        (key("orchestrate:use"), "orchestrate:use", "canary", InsufficientRbac, "does not belong"),
+        (key("keys:write"), "keys:write", "demo", InsufficientRbac, "second factor"),
+        (key("keys:write", amr=("otp",), minutes_ago=16), "keys:write", "demo", InsufficientRbac, "second factor"),
+    ],
+)
+def test_and_refuse(
+    shipped: RegoPolicy, principal: Principal, action: Scope, tenant: str, problem: type[Problem], says: str
+) -> None:
+    with pytest.raises(problem, match=says) as refused:
+        shipped.permit(principal, action, TenantId(tenant), NOW)
+    assert "canary" not in refused.value.detail
+
+
+def test_who_only_lacks_the_second_factor_is_told_what_to_show(shipped: RegoPolicy) -> None:
+    with pytest.raises(InsufficientRbac) as refused:
+        shipped.permit(key("keys:write"), "keys:write", DEMO, NOW)
+    assert refused.value.headers == {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}
+    with pytest.raises(InsufficientRbac) as refused:
+        shipped.permit(key(), "keys:write", DEMO, NOW)
+    assert refused.value.headers == {}
+
+
+@pytest.mark.parametrize("answer", ['{"allow": "yes"}', '{"reasons": []}', "{}", '{"allow": 1, "reasons": []}'])
+def test_only_a_plain_true_permits(tmp_path: Path, answer: str) -> None:
+    policy = RegoPolicy(written(tmp_path, access=f"access := {answer}"))
+    with pytest.raises(InsufficientRbac):
+        policy.permit(key("orchestrate:use"), "orchestrate:use", DEMO, NOW)
 
 
 @pytest.mark.parametrize(

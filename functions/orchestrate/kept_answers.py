@@ -1,0 +1,62 @@
+"""Where answers are kept for a second asking: Redis for many pods, memory for one."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from llama_mapper.contracts.problems import Unavailable
+
+from .idempotency import Kept
+
+
+class MemoryAnswers:
+    """Never ages: for tests and a process of an hour."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Kept] = {}
+
+    async def begin(self, name: str, kept: Kept, seconds: int) -> Kept | None:
+        before = self._kept.get(name)
+        self._kept.setdefault(name, kept)
+        return before
+
+    async def finish(self, name: str, kept: Kept, seconds: int) -> None:
+        self._kept[name] = kept
+
+    async def forget(self, name: str) -> None:
+        self._kept.pop(name, None)
+
+
+class RedisAnswers:
+    """Fingerprint (32 bytes), then the sealed answer."""
+
+    def __init__(self, redis: "Redis", prefix: str = "orchestrate:idempotency") -> None:
+        self._redis = redis
+        self._prefix = prefix
+
+    async def begin(self, name: str, kept: Kept, seconds: int) -> Kept | None:
+        before = await self._asked(
+            self._redis.set(self._key(name), _packed(kept), nx=True, get=True, ex=seconds)  # Redis 7: NX with GET
+        )
+        return Kept(fingerprint=before[:32], sealed=before[32:] or None) if before else None
+
+    async def finish(self, name: str, kept: Kept, seconds: int) -> None:
+        await self._asked(self._redis.set(self._key(name), _packed(kept), ex=seconds))
+
+    async def forget(self, name: str) -> None:
+        await self._asked(self._redis.delete(self._key(name)))
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}:{name}"
+
+    async def _asked(self, question: Awaitable[Any]) -> Any:
+        try:
+            return await question
+        except RedisError as error:
+            raise Unavailable("the store of answers does not answer", retry_after_seconds=1) from error
+
+
+def _packed(kept: Kept) -> bytes:
+    return kept.fingerprint + (kept.sealed or b"")

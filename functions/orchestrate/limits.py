@@ -1,0 +1,110 @@
+"""How often a caller may ask: GCRA (throttled-py) in Redis, so that all pods count together.
+
+Counted is the narrowest of what is known: the key or person, else the tenant, else the address. A tenant may have a
+quota for the day as well. While Redis is away each pod counts for itself: more gets through, nobody is turned away.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from throttled.asyncio import BaseStore, MemoryStore, Throttled, rate_limiter
+from throttled.exceptions import StoreUnavailableError
+
+from llama_mapper.chassis import metrics
+from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.identity import Principal
+
+BURST_SHARE = 0.2
+"""Of a minute's requests, how many may come at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most *most* requests in *seconds*, of which *burst* at once."""
+
+    name: str
+    most: int
+    seconds: int
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands in a limit after this request; *retry_seconds* is 0 where it was let in."""
+
+    limit: Limit
+    remaining: int
+    reset_seconds: float
+    retry_seconds: float
+    refused: bool
+
+
+def per_minute(name: str, most: int) -> Limit:
+    return Limit(name, most, 60, max(1, math.ceil(most * BURST_SHARE)))
+
+
+def per_day(name: str, most: int) -> Limit:
+    return Limit(name, most, 86_400, most)
+
+
+class Limits:
+    """*identity* and *address* are requests a minute, *daily* those of a tenant a day."""
+
+    def __init__(self, store: BaseStore | None, *, identity: int, address: int, daily: int | None = None) -> None:
+        self._identity = per_minute("identity", identity)
+        self._open = per_minute("address", address)
+        self._daily = per_day("tenant-day", daily) if daily else None
+        self._shared = store
+        self._own = MemoryStore()
+
+    async def take(self, principal: Principal, tenant_id: TenantId, address: str, cost: int = 1) -> Sequence[Standing]:
+        """Count a request of *cost* items; the first standing that is refused is the last in the answer.
+
+        Args:
+            address: a pseudonym of the caller's network: what is counted is kept.
+        """
+        if principal.kind == "open":
+            wanted = [(self._open, f"address:{address}"), (self._identity, f"tenant:{tenant_id}")]
+        else:
+            wanted = [(self._identity, principal.subject)]
+        if self._daily:
+            wanted.append((self._daily, f"day:{tenant_id}"))
+        standings: list[Standing] = []
+        for limit, key in wanted:
+            standings.append(await self._one(limit, key, cost))
+            if standings[-1].refused:
+                break
+        return standings
+
+    async def _one(self, limit: Limit, key: str, cost: int) -> Standing:
+        if self._shared is not None:
+            try:
+                return await self._counted(limit, key, cost, self._shared)
+            except StoreUnavailableError:
+                metrics.FALLBACKS.labels("limits.own").inc()
+        return await self._counted(limit, key, cost, self._own)
+
+    async def _counted(self, limit: Limit, key: str, cost: int, store: BaseStore) -> Standing:
+        quota = rate_limiter.per_duration(timedelta(seconds=limit.seconds), limit.most, burst=limit.burst)
+        throttled = Throttled(using="gcra", quota=quota, store=store, key_prefix="limits")
+        result = await throttled.limit(f"{limit.name}:{key}", cost=cost)
+        state = result.state
+        return Standing(limit, state.remaining, state.reset_after, max(0.0, state.retry_after), result.limited)
+
+
+def headers(standings: Sequence[Standing]) -> dict[str, str]:
+    """``RateLimit-Policy`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers-10), and of the tightest limit the
+    older ``X-RateLimit-*`` and, where it refused, ``Retry-After``; seconds are rounded up: who waits them is let in."""
+    tightest = min(standings, key=lambda one: (not one.refused, one.remaining / one.limit.burst))
+    said = {
+        "RateLimit-Policy": ", ".join(f'"{s.limit.name}";q={s.limit.most};w={s.limit.seconds}' for s in standings),
+        "RateLimit": ", ".join(f'"{s.limit.name}";r={s.remaining};t={math.ceil(s.reset_seconds)}' for s in standings),
+        "X-RateLimit-Limit": str(tightest.limit.most),
+        "X-RateLimit-Remaining": str(tightest.remaining),
+        "X-RateLimit-Reset": str(math.ceil(tightest.reset_seconds)),
+    }
+    if tightest.refused:
+        said["Retry-After"] = str(max(1, math.ceil(tightest.retry_seconds)))
+    return said

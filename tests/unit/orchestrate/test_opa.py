@@ -1,0 +1,79 @@
+"""Whatever OPA does, nothing is let through that it did not allow."""
+
+import threading
+from contextlib import closing
+
+import pytest
+
+from functions.orchestrate.opa import OpaPolicy
+from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.settings import Settings
+from functions.orchestrate.wiring import policy
+from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.contracts.problems import InsufficientRbac, Unavailable
+from tests.fakes.free_ports import free_port
+from tests.fakes.opa_server import Canned, serving
+
+FOLDER = Settings.model_fields["policies"].default
+DEMO = TenantId("demo")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"code": "internal_error"}', 500),
+        (b'{"code": "undefined_document"}', 404),
+        (b"{}", 200),
+        (b'{"result": true}', 200),
+        (b'{"result": null}', 200),
+        (b'[{"result": {"allow": true}}]', 200),
+        (b"allow", 200),
+    ],
+)
+def test_an_answer_that_is_none_lets_nobody_in(body: bytes, status: int) -> None:
+    with serving(Canned(body, status)) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa, pytest.raises(Unavailable):
+        opa.admit(DEMO, 1)
+
+
+def test_a_result_that_does_not_say_yes_lets_nobody_in() -> None:
+    answer = Canned(b'{"result": {"allow": "true"}}')
+    with (
+        serving(answer) as url,
+        closing(OpaPolicy(FOLDER, url, 1.0)) as opa,
+        pytest.raises(InsufficientRbac),
+    ):
+        opa.admit(DEMO, 1)
+
+
+def test_a_result_that_says_yes_lets_in() -> None:
+    answer = Canned(b'{"result": {"allow": true, "reasons": []}}')
+    with serving(answer) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+        opa.admit(DEMO, 1)
+
+
+def test_a_late_answer_lets_nobody_in() -> None:
+    late = threading.Event()
+    with serving(Canned(b'{"result": {"allow": true, "reasons": []}}', wait=late)) as url:
+        with closing(OpaPolicy(FOLDER, url, 0.05)) as opa, pytest.raises(Unavailable):
+            opa.admit(DEMO, 1)
+        late.set()
+
+
+def test_without_opa_nobody_gets_in_and_it_is_not_ready() -> None:
+    with closing(OpaPolicy(FOLDER, f"http://127.0.0.1:{free_port()}", 0.5)) as away:
+        assert not away.ready()
+        with pytest.raises(Unavailable):
+            away.admit(DEMO, 1)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_it_is_ready_when_opa_is(status: int) -> None:
+    with serving(Canned(b"{}", status)) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+        assert opa.ready() is (status == 200)
+
+
+def test_the_setting_chooses_the_engine() -> None:
+    assert type(policy(Settings())) is RegoPolicy
+    chosen = policy(Settings(opa_url="http://127.0.0.1:8181"))
+    assert isinstance(chosen, OpaPolicy)
+    chosen.close()
