@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llama_mapper.chassis.logs import get_logger
@@ -13,6 +14,7 @@ from llama_mapper.contracts.problems import Unavailable
 
 from . import migrations
 from .rows import EventRow, Row
+from .together import Together
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -20,13 +22,18 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 T = TypeVar("T")
+_Key = tuple[str, str, str, str]
 
-TABLES = ("requests", "findings", "mappings", "analyses", "controls", "budget_alerts", "dead_letters")
+TABLES = ("requests", "findings", "mappings", "analyses", "controls", "budget_alerts", "canary_steps", "dead_letters")
 
 # A field the table does not know must not vanish silently; pydantic writes ISO 8601 times.
 _INSERT = {"input_format_skip_unknown_fields": 0, "date_time_input_format": "best_effort"}
 # Many small inserts are put together by a server, which answers once the rows are stored.
 _SERVER = {"async_insert": 1, "wait_for_async_insert": 1}
+
+
+def _key(row: EventRow) -> _Key:
+    return row.tenant_id, row.request_id, row.event_source, row.event_id
 
 
 class ClickHouse:
@@ -45,23 +52,36 @@ class ClickHouse:
         self._opening = threading.Lock()
         # The embedded engine takes one call at a time; a client without a session serves many threads.
         self._turn: AbstractContextManager[Any] = threading.Lock() if self._embedded else nullcontext()
+        self._held_of = {table: Together(partial(self._held, table)) for table in TABLES}
+        self._inserted_into = {table: Together(partial(self._insert, table)) for table in TABLES}
 
     async def holds(self, row: EventRow) -> bool:
-        sql = (
-            "SELECT count() FROM {table:Identifier} WHERE tenant_id = {tenant:String} AND request_id = {request:String}"
-            " AND event_source = {source:String} AND event_id = {id:String}"
-        )
-        named = {"table": row.table, "tenant": row.tenant_id, "request": row.request_id}
-        found = await self.query(sql, named | {"source": row.event_source, "id": row.event_id})
-        return bool(found[0]["count()"])
+        return await self._held_of[row.table](_key(row))
 
     async def append(self, rows: Sequence[Row]) -> None:
-        lines = "\n".join(row.model_dump_json() for row in rows).encode()
-        table = rows[0].table
+        lines = "\n".join(row.model_dump_json() for row in rows)
+        if self._embedded:
+            await self._inserted_into[rows[0].table](lines)
+        else:
+            await self._insert(rows[0].table, (lines,))
+
+    async def _held(self, table: str, keys: Sequence[_Key]) -> list[bool]:
+        """Say of each of *keys* whether *table* has a row of that event."""
+        sql = (
+            "SELECT DISTINCT tenant_id, request_id, event_source, event_id FROM {table:Identifier}"
+            " WHERE (tenant_id, request_id, event_source, event_id) IN"
+            " {keys:Array(Tuple(String, String, String, String))}"
+        )
+        found = {tuple(row.values()) for row in await self.query(sql, {"table": table, "keys": list(keys)})}
+        return [key in found for key in keys]
+
+    async def _insert(self, table: str, lines: Sequence[str]) -> list[None]:
+        block = "\n".join(lines).encode()
         # JSON lines, not the client's own insert: that one imports pandas (1.5 s) with the embedded engine.
         await self._run(
-            lambda client: client.raw_insert(table, insert_block=lines, fmt="JSONEachRow", settings=_INSERT)
+            lambda client: client.raw_insert(table, insert_block=block, fmt="JSONEachRow", settings=_INSERT)
         )
+        return [None] * len(lines)
 
     async def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the rows that *sql* selects; *parameters* are bound by the engine.

@@ -1,12 +1,20 @@
 """Keep the rows of each event once, however often it is delivered."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
+from llama_mapper.contracts.events import (
+    AnalysisCompleted,
+    BudgetThresholdReached,
+    CanaryStepped,
+    EventContext,
+    FindingsMapped,
+)
 from llama_mapper.contracts.identifiers import CorrelationId
 
+from .canary_rows import CanaryStepRow
 from .mapping_rows import BudgetAlertRow, MappingRow
 from .rows import AnalysisRow, ControlRow, EventRow, FindingRow, RequestRow, Row, stamp
 
@@ -59,13 +67,20 @@ async def record_budget_alert(context: EventContext, event: BudgetThresholdReach
     await rows.append((BudgetAlertRow.of(context, event, now),))
 
 
+async def record_canary_step(context: EventContext, event: CanaryStepped, rows: Rows, now: datetime) -> None:
+    """Keep that a candidate of the model took a step; the same event again replaces its row.
+
+    Raises:
+        Unavailable: the store refused; nothing is lost, since the sender delivers again.
+    """
+    await rows.append((CanaryStepRow.of(context, event, now),))
+
+
 async def _keep(head: EventRow, details: Sequence[Sequence[EventRow]], rows: Rows) -> bool:
     # The head is written last and says that the event is kept whole. A delivery that broke off before it is written
     # again in full, and the store's identity of a row lets the second copy replace the first.
     if await rows.holds(head):
         return False
-    for table in details:
-        if table:
-            await rows.append(table)
+    await asyncio.gather(*(rows.append(table) for table in details if table))
     await rows.append((head,))
     return True

@@ -40,19 +40,24 @@ class Wire:
         delivery: dict[str, Any] | None = None,
         **settings: Any,
     ) -> BrokerSettings:
-        """Wire each of *triggers*, name -> (subscriber URL, rest of its spec); no retries unless *delivery* says."""
+        """Wire each of *triggers*, name -> (subscriber URL, rest of its spec); no retries unless *delivery* says.
+
+        ``annotations`` in the rest are the Trigger's.
+        """
         self.folder.mkdir(exist_ok=True)
         self._write("Broker", "default", {"delivery": delivery or {"retry": 0}})
         for name, (url, spec) in triggers.items():
-            self._write("Trigger", name, {"broker": "default", "subscriber": {"uri": url}, **spec})
+            rest = {field: value for field, value in spec.items() if field != "annotations"}
+            wired = {"broker": "default", "subscriber": {"uri": url}, **rest}
+            self._write("Trigger", name, wired, annotations=spec.get("annotations", {}))
         names = {"resources": ["default.yaml", *(f"{name}.yaml" for name in triggers)]}
         (self.folder / "kustomization.yaml").write_text(yaml.safe_dump(names))
         given = {"redis_url": self.redis_url, "key_prefix": self.key_prefix, "eventing": self.folder, **settings}
         return BrokerSettings.model_validate(given)
 
-    def _write(self, kind: str, name: str, spec: dict[str, Any]) -> None:
+    def _write(self, kind: str, name: str, spec: dict[str, Any], **metadata: Any) -> None:
         document = {
-            "apiVersion": "eventing.knative.dev/v1", "kind": kind, "metadata": {"name": name}, "spec": spec
+            "apiVersion": "eventing.knative.dev/v1", "kind": kind, "metadata": {"name": name, **metadata}, "spec": spec
         }  # fmt: skip
         (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
 

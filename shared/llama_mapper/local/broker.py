@@ -8,7 +8,6 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel
@@ -38,6 +37,7 @@ class TriggerView(BaseModel):
     subscriber: str
     dead_letter_sink: str | None
     retry: int
+    ordered: bool
     pending: int
 
 
@@ -53,9 +53,7 @@ def create_broker(settings: BrokerSettings) -> FastAPI:
     """
     wiring = load(settings.eventing, settings.namespace, settings.address)
     redis = store.connect(settings.redis_url)
-    # No proxy and no redirect: a subscriber is where the wiring says it is.
-    client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=None))
-    dispatcher = Dispatcher(redis, client, wiring, settings)
+    dispatcher = Dispatcher(redis, wiring, settings)
 
     async def readiness() -> dict[str, bool]:
         try:
@@ -65,10 +63,12 @@ def create_broker(settings: BrokerSettings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with redis, client:
+        async with redis:
             await dispatcher.start()
-            yield
-            await dispatcher.stop()
+            try:
+                yield
+            finally:
+                await dispatcher.stop()
 
     app = create_app("broker", VERSION, max_bytes=settings.max_bytes, readiness=readiness, log_level=settings.log_level)
     app.router.lifespan_context = lifespan
@@ -81,12 +81,23 @@ def create_broker(settings: BrokerSettings) -> FastAPI:
 
     dead_letters.add_routes(app, dispatcher.letters, dispatcher.queues)
 
+    def wired(namespace: str, broker: str) -> tuple[Trigger, ...]:
+        triggers = wiring.get((namespace, broker))
+        if triggers is None:
+            raise NotFound("there is no such broker")
+        return triggers
+
+    @app.post("/{namespace}/{broker}/", include_in_schema=False, status_code=202, response_class=Response)
     @app.post("/{namespace}/{broker}", tags=["events"], status_code=202, response_class=Response)
     async def ingress(namespace: str, broker: str, request: Request) -> None:
-        wired = wiring.get((namespace, broker))
-        if wired is None:
-            raise NotFound("there is no such broker")
-        await dispatcher.publish(wired, parse(request.headers, await request.body()))
+        triggers = wired(namespace, broker)
+        await dispatcher.publish(triggers, parse(request.headers, await request.body()))
+
+    @app.options("/{namespace}/{broker}", tags=["events"], response_class=Response)
+    async def probe(namespace: str, broker: str) -> Response:
+        """Say that events may be posted, to a sender that asks first (CloudEvents webhooks, section 4)."""
+        wired(namespace, broker)
+        return Response(headers={"Allow": "POST, OPTIONS", "WebHook-Allowed-Origin": "*", "WebHook-Allowed-Rate": "*"})
 
     return app
 
@@ -104,6 +115,7 @@ def _view(trigger: Trigger, pending: int) -> TriggerView:
         subscriber=trigger.subscriber,
         dead_letter_sink=trigger.dead_letter_sink,
         retry=trigger.delivery.retry,
+        ordered=trigger.ordered,
         pending=pending,
     )
 

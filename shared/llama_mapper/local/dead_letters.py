@@ -21,8 +21,10 @@ from .triggers import Trigger
 
 log = get_logger(__name__)
 
-LetterId = Annotated[str, Path(pattern=r"^\d{1,19}-\d{1,19}$")]
+LETTER_ID = r"^\d{1,19}-\d{1,19}$"
+LetterId = Annotated[str, Path(pattern=LETTER_ID)]
 MAX_LISTED = 1000
+READ_AT_ONCE = 200
 _OURS = {model.type: model for model in EVENTS}
 
 
@@ -41,8 +43,35 @@ class DeadLetter(BaseModel):
     deliveries: int
 
 
+class DeadLetterDetail(DeadLetter):
+    """One dead letter with whose it was; ``data_bytes`` is how much data is kept for a replay, never the data."""
+
+    tenant_id: str | None
+    correlation_id: str | None
+    data_bytes: int
+
+
 class DeadLetterList(BaseModel):
     dead_letters: tuple[DeadLetter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead letters are asked for; None asks for any."""
+
+    trigger: str | None = None
+    """A Trigger's name, or ``namespace/broker/name``."""
+    event_type: str | None = None
+    error_code: int | None = None
+    before: str | None = None
+    """Older than the letter of this id."""
+
+    def has(self, letter: DeadLetter) -> bool:
+        return (
+            self.trigger in (None, letter.trigger, letter.trigger.rpartition("/")[2])
+            and self.event_type in (None, letter.event_type)
+            and self.error_code in (None, letter.error_code)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +110,18 @@ class DeadLetters:
         )
         pipe.xadd(self.queue.key, fields, maxlen=self._retention.count, approximate=False)
 
-    async def listed(self, limit: int) -> list[DeadLetter]:
-        """Return the newest *limit*, newest first."""
+    async def listed(self, limit: int, wanted: Wanted) -> list[DeadLetter]:
+        """Return the newest *limit* of those *wanted*, newest first."""
         await self._trim()
-        found = await self._redis.xrevrange(self.queue.key, count=limit)
-        return [_described(letter) for letter in entries_of(found)]
+        found: list[DeadLetter] = []
+        newest = f"({wanted.before}" if wanted.before else "+"
+        while len(found) < limit:
+            page = entries_of(await self._redis.xrevrange(self.queue.key, max=newest, count=READ_AT_ONCE))
+            if not page:
+                break
+            newest = f"({page[-1].id}"
+            found += filter(wanted.has, map(_described, page))
+        return found[:limit]
 
     async def find(self, letter_id: str) -> Entry:
         """Return a dead letter.
@@ -93,10 +129,10 @@ class DeadLetters:
         Raises:
             NotFound: no such letter, or no longer.
         """
-        found = entries_of(await self._redis.xrange(self.queue.key, letter_id, letter_id))
-        if not found:
+        found = await self.queue.find(letter_id)
+        if found is None:
             raise NotFound("there is no such dead letter")
-        return found[0]
+        return found
 
     async def replay(self, letter_id: str, queues: Mapping[str, Queue]) -> None:
         """Deliver the event again to the one Trigger that failed, and forget the letter.
@@ -169,10 +205,31 @@ def _described(letter: Entry) -> DeadLetter:
     )
 
 
+def _detailed(letter: Entry) -> DeadLetterDetail:
+    event = letter.event
+    return DeadLetterDetail(
+        **_described(letter).model_dump(),
+        tenant_id=event.attributes.get("tenantid"),
+        correlation_id=event.attributes.get("correlationid"),
+        data_bytes=len(event.data),
+    )
+
+
 def add_routes(app: FastAPI, letters: DeadLetters, queues: Mapping[str, Queue]) -> None:
     @app.get("/dead-letters", tags=["dead letters"])
-    async def list_dead_letters(limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100) -> DeadLetterList:
-        return DeadLetterList(dead_letters=tuple(await letters.listed(limit)))
+    async def list_dead_letters(
+        limit: Annotated[int, Query(ge=1, le=MAX_LISTED)] = 100,
+        trigger: str | None = None,
+        event_type: str | None = None,
+        error_code: int | None = None,
+        before: Annotated[str | None, Query(pattern=LETTER_ID)] = None,
+    ) -> DeadLetterList:
+        wanted = Wanted(trigger, event_type, error_code, before)
+        return DeadLetterList(dead_letters=tuple(await letters.listed(limit, wanted)))
+
+    @app.get("/dead-letters/{letter_id}", tags=["dead letters"])
+    async def show_dead_letter(letter_id: LetterId) -> DeadLetterDetail:
+        return _detailed(await letters.find(letter_id))
 
     @app.post("/dead-letters/{letter_id}/replay", tags=["dead letters"], status_code=202, response_class=Response)
     async def replay_dead_letter(letter_id: LetterId) -> None:

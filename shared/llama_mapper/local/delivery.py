@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
-
 from llama_mapper.contracts.problems import InvalidRequest
 
 from .cloud_events import Event, parse_one
 from .manifests import DeliverySpec
+from .sending import Answer, NoAnswer, Sender
 
 RETRIED = frozenset({404, 408, 409, 429})
 MAX_ERROR_BYTES = 768  # of the answer: knativeerrordata is base64 and has at most 1,024 characters
@@ -90,14 +89,14 @@ class Deliverer:
 
     def __init__(
         self,
-        client: httpx.AsyncClient,
+        sender: Sender,
         stopping: asyncio.Event,
         *,
         in_flight: int,
         timeout_seconds: float,
         max_backoff_seconds: float,
     ) -> None:
-        self._client = client
+        self._sender = sender
         self._stopping = stopping
         self._slots = asyncio.Semaphore(in_flight)
         self._timeout_seconds = timeout_seconds
@@ -133,15 +132,12 @@ class Deliverer:
             if self._stopping.is_set():
                 raise Stopped
             try:
-                async with asyncio.timeout(limit):
-                    answer = await self._client.post(
-                        url, headers={**event.headers(), **headers}, content=event.data, timeout=limit
-                    )
-            except (httpx.HTTPError, TimeoutError) as error:
+                answer = await self._sender.post(url, {**event.headers(), **headers}, event.data, limit)
+            except NoAnswer as error:
                 # The code and the beginning of the words that upstream gives for "no answer".
-                return _Refused(500, f"dispatch error: {type(error).__name__}".encode())
-        if not answer.is_success:
-            return _Refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
+                return _Refused(500, f"dispatch error: {error}".encode())
+        if not 200 <= answer.status < 300:
+            return _Refused(answer.status, answer.body, answer.headers.get("retry-after"))
         return _read_reply(answer) if replies else Delivered()
 
     async def _pause(self, seconds: float) -> None:
@@ -152,11 +148,11 @@ class Deliverer:
         raise Stopped
 
 
-def _read_reply(answer: httpx.Response) -> Delivered | _Refused:
+def _read_reply(answer: Answer) -> Delivered | _Refused:
     """A 2xx is done without a body, a reply with an event; any other body is a failed delivery (upstream: 502)."""
-    if not answer.content and "ce-specversion" not in answer.headers:
+    if not answer.body and "ce-specversion" not in answer.headers:
         return Delivered()
     try:
-        return Delivered(parse_one(answer.headers, answer.content))
+        return Delivered(parse_one(answer.headers, answer.body))
     except InvalidRequest as problem:
         return _Refused(502, f"the answer is not a CloudEvent: {problem.detail}".encode())

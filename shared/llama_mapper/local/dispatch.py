@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import httpx
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
@@ -18,7 +17,8 @@ from .broker_settings import BrokerSettings
 from .cloud_events import Event
 from .dead_letters import DeadLetters, Retention, for_sink
 from .delivery import Delivered, Deliverer, Failed, Stopped
-from .lanes import Lane, Work
+from .lanes import Lane, Work, no_key
+from .sending import Sender
 from .streams import Entry, Queue
 from .triggers import Trigger, Wiring
 
@@ -30,9 +30,10 @@ _COUNTED_TYPES = frozenset(event.type for event in EVENTS)
 class Dispatcher:
     """Owns the queues of every Trigger in *wiring* and works them off."""
 
-    def __init__(self, redis: Redis, client: httpx.AsyncClient, wiring: Wiring, settings: BrokerSettings) -> None:
+    def __init__(self, redis: Redis, wiring: Wiring, settings: BrokerSettings) -> None:
         self._redis = redis
-        self._client = client
+        self._sender = Sender()
+        self._writer = store.Writer(redis)
         self._settings = settings
         self._wiring = wiring
         self._stopping = asyncio.Event()
@@ -49,7 +50,7 @@ class Dispatcher:
 
     def _deliverer(self) -> Deliverer:
         return Deliverer(
-            self._client,
+            self._sender,
             self._stopping,
             in_flight=self._settings.in_flight,
             timeout_seconds=self._settings.delivery_timeout_seconds,
@@ -58,9 +59,11 @@ class Dispatcher:
 
     def _lane(self, trigger: Trigger) -> Lane:
         work = self._to_subscriber(trigger, self._deliverer())
-        return Lane(trigger.name, self.queues[trigger.key], work, backlog=self._settings.backlog)
+        key_of = partition_key if trigger.ordered else no_key
+        return Lane(trigger.name, self.queues[trigger.key], work, self._settings.backlog, key_of)
 
     async def start(self) -> None:
+        await self._sender.open()
         await self.letters.open()
         for queue in self.queues.values():
             await queue.open()
@@ -72,6 +75,8 @@ class Dispatcher:
         """Finish what is being delivered; what waits for a retry stays in its queue for the next start."""
         self._stopping.set()
         left = await asyncio.gather(*(lane.stop(self._settings.drain_seconds) for lane in self._lanes))
+        await self._writer.stop()
+        await self._sender.close()
         log.info("broker.drained", extra={"count": sum(left)})
         await store.compact(self._redis)
 
@@ -122,7 +127,7 @@ class Dispatcher:
                     self._enqueue(pipe, siblings, outcome.reply, entry.hops - 1)
                 queue.finish(pipe, entry.id)
 
-            await store.transact(self._redis, settle)
+            await self._writer.write(settle)
             _report(trigger, entry, outcome)
 
         return work
@@ -141,9 +146,14 @@ class Dispatcher:
                     return
                 if isinstance(outcome, Failed):
                     log.error("dead_letter.unsent", extra={"trigger": trigger.name, "status": outcome.code})
-            await store.transact(self._redis, lambda pipe: self.letters.queue.finish(pipe, letter.id, keep=True))
+            await self._writer.write(lambda pipe: self.letters.queue.finish(pipe, letter.id, keep=True))
 
         return work
+
+
+def partition_key(entry: Entry) -> str | None:
+    """Return what the event's order is kept by (CloudEvents partitioning extension); without it there is none."""
+    return entry.event.attributes.get("partitionkey") or None
 
 
 def _count(event: Event, outcome: str) -> None:

@@ -43,6 +43,18 @@ class Metadata(BaseModel):
     namespace: DnsLabel | None = None
 
 
+class TriggerAnnotations(BaseModel):
+    """The annotations that say how a Trigger delivers; others are for other readers."""
+
+    order: Literal["ordered", "unordered"] = Field(
+        default="unordered", alias="kafka.eventing.knative.dev/delivery.order"
+    )
+
+
+class TriggerMetadata(Metadata):
+    annotations: TriggerAnnotations = TriggerAnnotations()
+
+
 class Reference(Manifest):
     api_version: str
     kind: str
@@ -98,7 +110,7 @@ class BrokerManifest(Manifest):
 class TriggerManifest(Manifest):
     api_version: Literal["eventing.knative.dev/v1"]
     kind: Literal["Trigger"]
-    metadata: Metadata
+    metadata: TriggerMetadata
     spec: TriggerSpec
 
 

@@ -39,6 +39,10 @@ class Entry:
     def text(self, name: str) -> str:
         return self.fields[name.encode()].decode()
 
+    def bare(self) -> "Entry":
+        """Return the entry without its fields, which ``Queue.find`` reads again."""
+        return Entry(self.id, {})
+
 
 def pack(event: Event, hops: int, **more: str) -> dict[Any, Any]:
     return {"attributes": json.dumps(dict(event.attributes)), "data": event.data, "hops": hops, **more}
@@ -71,6 +75,11 @@ class Queue:
             self._group, CONSUMER, {self.key: ">"}, count=count, block=BLOCK_MILLISECONDS
         )
         return [entry for _, entries in cast(Any, answer) or () for entry in entries_of(entries)]
+
+    async def find(self, entry_id: str) -> Entry | None:
+        """Return the entry with its fields; None where it is no longer there."""
+        found = entries_of(await self._redis.xrange(self.key, entry_id, entry_id))
+        return found[0] if found else None
 
     async def depth(self) -> int:
         """How many entries have no outcome yet."""

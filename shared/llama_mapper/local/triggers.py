@@ -23,6 +23,8 @@ class Trigger:
     subscriber: str
     delivery: DeliverySpec
     dead_letter_sink: str | None
+    ordered: bool = False
+    """Whether events of one ``partitionkey`` are delivered one after the other."""
 
     @property
     def key(self) -> str:
@@ -80,6 +82,7 @@ def _resolved(
         subscriber=_url(spec.subscriber, file, "spec.subscriber", resolve),
         delivery=delivery,
         dead_letter_sink=None if sink is None else _url(sink, sink_file, "spec.delivery.deadLetterSink", resolve),
+        ordered=trigger.metadata.annotations.order == "ordered",
     )
 
 

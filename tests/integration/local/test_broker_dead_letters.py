@@ -100,6 +100,47 @@ async def test_dead_letters_are_listed_newest_first_without_their_data(wire: Wir
     }
 
 
+async def test_dead_letters_are_found_by_trigger_type_status_and_age(wire: Wire) -> None:
+    async def refuse_by_type(received: Received) -> Answer:
+        return Answer(422 if received.headers["ce-type"] == "one" else 400)
+
+    async with listening(refuse_by_type) as step:
+        settings = wire({"all": (step.url, {}), "few": (step.url, on("two"))}, in_flight=1)
+        async with running(settings) as broker:
+            batch = [  # more than are read at once
+                {"specversion": "1.0", "id": str(number), "source": "/test", "type": "two" if number == 7 else "one"}
+                for number in range(250)
+            ]
+            await broker.publish({"content-type": "application/cloudevents-batch+json"}, json.dumps(batch).encode())
+            await broker.settled()
+
+            async def ids(**asked: Any) -> list[str]:
+                letters = (await broker.get("/dead-letters", params={"limit": 1000, **asked})).json()["dead_letters"]
+                return [letter["event_id"] for letter in letters]
+
+            newest_first = [str(number) for number in range(249, -1, -1)]
+            assert await ids(trigger="all") == newest_first
+            assert await ids(trigger="llama-mapper/default/few") == await ids(trigger="few") == ["7"]
+            assert await ids(event_type="two") == await ids(error_code=400) == ["7", "7"]
+            assert await ids(error_code=422, event_type="two") == await ids(trigger="ew") == []
+            assert await ids(trigger="all", limit=2) == ["249", "248"]
+            listed = (await broker.get("/dead-letters", params={"trigger": "all"})).json()["dead_letters"]
+            assert await ids(limit=2, trigger="all", before=listed[2]["id"]) == ["246", "245"]
+            assert (await broker.get("/dead-letters", params={"before": "x"})).status_code == 400
+
+
+async def test_one_dead_letter_is_shown_without_its_data(wire: Wire) -> None:
+    async with listening(refuse) as step, running(wire({"step": (step.url, {})})) as broker:
+        await broker.publish(event("7", tenantid="demo", subject=CANARY), json.dumps({"text": CANARY}).encode())
+        await broker.settled()
+        (letter,) = await broker.dead_letters()
+        shown = await broker.get(f"/dead-letters/{letter['id']}")
+        assert (await broker.get("/dead-letters/1-0")).status_code == 404
+    more = {"tenant_id": "demo", "correlation_id": None, "data_bytes": len(json.dumps({"text": CANARY}))}
+    assert shown.json() == letter | more
+    assert CANARY not in shown.text
+
+
 async def test_a_replay_goes_to_the_trigger_that_failed_and_to_no_other(wire: Wire, stored: Any) -> None:
     behave = saying(Answer(422))
     async with listening(behave) as step, listening() as other:
@@ -164,6 +205,16 @@ async def test_no_log_line_holds_data_or_attributes(wire: Wire, capsys: pytest.C
     log = capsys.readouterr().err
     assert "dead_letter.kept" in log
     assert CANARY not in log
+
+
+async def test_no_metric_holds_data_or_attributes(wire: Wire) -> None:
+    async with listening(refuse) as step, running(wire({"step": (step.url, {})})) as broker:
+        await broker.publish(event(CANARY, CANARY, subject=CANARY), json.dumps({"text": CANARY}).encode())
+        await broker.publish({**event(CANARY), "ce-time": CANARY})
+        await broker.settled()
+        exposed = (await broker.get("/metrics")).text
+    assert "llama_mapper" in exposed
+    assert CANARY not in exposed
 
 
 async def test_after_a_clean_stop_the_disk_holds_nothing_of_what_was_delivered(wire: Wire, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from tests.fakes.brokers import Wire, event, on, running
 from tests.fakes.subscriber import Answer, Behaviour, Received, free_port, ids_of, listening
 
@@ -56,6 +58,29 @@ async def test_an_answer_that_will_not_change_makes_a_dead_letter_at_once(wire: 
     assert sorted(step.ids) == sorted(map(str, statuses))
 
 
+async def test_a_redirect_is_not_followed_and_makes_a_dead_letter(wire: Wire) -> None:
+    async with listening() as elsewhere:
+        behave = always(Answer(307, {"location": elsewhere.url}))
+        async with listening(behave) as step, running(wire({"step": (step.url, {})}, SOON)) as broker:
+            await broker.publish(event())
+            await broker.settled()
+            letters = await broker.dead_letters()
+    assert [(letter["error_code"], letter["deliveries"]) for letter in letters] == [(307, 1)]
+    assert elsewhere.received == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_step_is_waited_for_as_it_asks_but_no_longer_than_allowed(wire: Wire, status: int) -> None:
+    async def refuse_once(_: Received) -> Answer:
+        return Answer(status if len(step.received) == 1 else 204, {"retry-after": "3600"})
+
+    delivery = {**SOON, "retryAfterMax": "PT0.02S"}
+    async with listening(refuse_once) as step, running(wire({"step": (step.url, {})}, delivery)) as broker:
+        await broker.publish(event())
+        assert len(await step.take(2)) == 2
+        await broker.settled()
+
+
 async def test_two_retries_are_three_deliveries(wire: Wire) -> None:
     behave = always(Answer(503))
     async with listening(behave) as step, running(wire({"step": (step.url, {})}, SOON)) as broker:
@@ -92,7 +117,7 @@ async def test_no_connection_is_told_as_a_dispatch_error(wire: Wire) -> None:
         await broker.settled()
         letter = (await broker.dead_letters())[0]
     assert (letter["error_code"], letter["deliveries"]) == (500, 3)
-    assert base64.b64decode(letter["error_data"]) == b"dispatch error: ConnectError"
+    assert base64.b64decode(letter["error_data"]) == b"dispatch error: ClientConnectorError"
 
 
 async def test_a_subscriber_that_takes_too_long_is_asked_again(wire: Wire) -> None:

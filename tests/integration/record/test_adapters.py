@@ -7,7 +7,7 @@ import pytest
 
 from functions.record.adapters import TABLES, ClickHouse
 from functions.record.rows import FindingRow, RequestRow, stamp
-from functions.record.service import record_analysis, record_budget_alert, record_findings
+from functions.record.service import record_analysis, record_budget_alert, record_canary_step, record_findings
 from llama_mapper.contracts.problems import Unavailable
 from tests.unit.record import samples
 
@@ -25,6 +25,7 @@ async def keep_all(store: ClickHouse) -> None:
     for name in ("controls", "nothing-found"):
         await record_analysis(*samples.analysis(name), store, samples.CORRELATION, samples.NOW)
     await record_budget_alert(*samples.budget(), store, samples.NOW)
+    await record_canary_step(*samples.canary(), store, samples.NOW)
 
 
 async def counts(store: ClickHouse) -> list[int]:
@@ -95,7 +96,7 @@ async def test_migrations_are_recorded_once(open_store: OpenStore) -> None:
     await open_store().ready()
     store = open_store()
     recorded = await store.query("SELECT version FROM schema_migrations ORDER BY version", {})
-    assert [row["version"] for row in recorded] == [1, 2, 3]
+    assert [row["version"] for row in recorded] == [1, 2, 3, 4]
 
 
 async def test_database_migrated_from_other_files_is_refused(open_store: OpenStore, tmp_path: Path) -> None:

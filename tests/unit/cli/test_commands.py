@@ -12,6 +12,7 @@ from tests.fakes.free_ports import free_port
 
 COMMANDS = (
     ["up"], ["down"], ["status"], ["demo"], ["scan"], ["dead-letters", "list"], ["dead-letters", "replay"],
+    ["dead-letters", "show"], ["dead-letters", "discard"],
     ["schemas", "write"], ["costs"], ["experiments", "report"], ["train", "mapper"], ["train", "prepare"],
 )  # fmt: skip
 
@@ -111,13 +112,16 @@ def test_an_empty_input_is_no_failure() -> None:
     assert call("scan", "-", "--fail-on", "flag", stdin="").exit_code == 0
 
 
+@pytest.mark.parametrize("command", ["replay", "discard"])
 @pytest.mark.parametrize("words", [[], ["1-0", "--all"]])
-def test_replay_wants_ids_or_all(words: list[str]) -> None:
-    refused(call("dead-letters", "replay", *words), 2, "name dead letters by their ids, or give --all")
+def test_replay_and_discard_want_ids_or_all(command: str, words: list[str]) -> None:
+    refused(call("dead-letters", command, *words), 2, "name dead letters by their ids, or give --all")
 
 
-def test_replay_refuses_what_is_no_id() -> None:
-    refused(call("dead-letters", "replay", "../x"), 2, "an id is two numbers with a hyphen")
+@pytest.mark.parametrize("command", ["show", "replay", "discard"])
+@pytest.mark.parametrize("letter", ["../x", "1", "1-", "1-0-0", "٢-0", "1-0\n"])
+def test_what_is_no_id_is_refused(command: str, letter: str) -> None:
+    refused(call("dead-letters", command, letter), 2, "an id is two numbers with a hyphen")
 
 
 def test_dead_letters_with_nobody_there_says_how_to_start() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 
 from llama_mapper.contracts.problems import InvalidRequest
 from llama_mapper.local.cloud_events import Event, parse, parse_one
@@ -50,12 +51,58 @@ def test_an_attribute_comes_through_headers_unchanged(value: str) -> None:
         ({"data_base64": "/w==", "datacontenttype": "image/png"}, b"\xff", "image/png"),
         ({"data_base64": "/w=="}, b"\xff", None),
         ({}, b"", None),
-        ({"data": None}, b"", None),
+        ({"data": None}, b"null", "application/json"),
+        ({"data": None, "datacontenttype": "text/plain"}, b"", "text/plain"),
+        ({"data": None, "data_base64": "/w=="}, b"\xff", None),
+        (
+            {"data": {"a": 1}, "datacontenttype": "application/json; charset=utf-8"},
+            b'{"a":1}',
+            "application/json; charset=utf-8",
+        ),
+        ({"data_base64": None}, b"", None),
     ],
 )
 def test_structured_mode_becomes_bytes(members: dict[str, Any], data: bytes, content_type: str | None) -> None:
     event = structured(members)
     assert (event.data, event.attributes.get("datacontenttype")) == (data, content_type)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀"),
+        ("Euro%20%e2%82%ac", "Euro €"),
+        ("%61%62", "ab"),
+        ("100%2525", "100%25"),
+        ("100%", "100%"),
+        ('"two words"', "two words"),
+        (r'"a \"quoted\" \\ word"', r'a "quoted" \ word'),
+        ('"%C3%BC b"', "ü b"),
+        ('"', '"'),
+        ("a b", "a b"),
+    ],
+)
+def test_a_headers_value_is_unquoted_and_then_decoded_once(value: str, expected: str) -> None:
+    assert parse_one(binary({"subject": value}), b"").attributes["subject"] == expected
+
+
+@pytest.mark.parametrize("value", ["%C0%A0", "%ff", "%ED%A0%80", "%E2%82", "Grüße", "a%00b"])
+def test_a_headers_value_that_is_not_utf8_or_has_control_characters_is_refused(value: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        parse_one(binary({"subject": value}), b"")
+    assert [error.field for error in raised.value.errors] == ["subject"]
+
+
+def test_an_attribute_that_is_given_twice_is_refused() -> None:
+    headers = Headers(raw=[(name.encode(), value.encode()) for name, value in [*binary().items(), ("CE-ID", "2")]])
+    with pytest.raises(InvalidRequest) as raised:
+        parse_one(headers, b"")
+    assert [error.field for error in raised.value.errors] == ["id"]
+
+
+def test_content_type_alone_says_what_the_data_of_a_binary_event_are() -> None:
+    event = parse_one({**binary({"datacontenttype": "text/css"}), "content-type": "text/plain; a=b"}, b"x")
+    assert event.attributes["datacontenttype"] == "text/plain; a=b"
 
 
 def test_structured_attributes_have_a_canonical_text() -> None:
@@ -78,6 +125,8 @@ def test_structured_attributes_have_a_canonical_text() -> None:
         ({"subject": "a%0d%0ab"}, "subject"),
         ({"tenant-id": "demo"}, "(extension)"),
         ({"data": "x"}, "data"),
+        ({"subject": ""}, "subject"),
+        ({"dataschema": "/relative"}, "dataschema"),
     ],
 )
 def test_a_faulty_binary_event_is_refused_by_name(changes: dict[str, str | None], field: str) -> None:
@@ -96,6 +145,12 @@ def test_a_faulty_binary_event_is_refused_by_name(changes: dict[str, str | None]
         ({"data": 1, "data_base64": "/w=="}, "data"),
         ({"data_base64": "no!"}, "data_base64"),
         ({"data_base64": 7}, "data_base64"),
+        ({"attempt": 2**31}, "(extension)"),
+        ({"attempt": 1.0}, "(extension)"),
+        ({"subject": True}, "subject"),
+        ({"data": {"a": 1}, "datacontenttype": "text/plain"}, "data"),
+        ({"data": "\ud800", "datacontenttype": "text/plain"}, "data"),
+        ({"data": float("nan")}, "data"),
     ],
 )
 def test_a_faulty_structured_event_is_refused_by_name(changes: dict[str, Any], field: str) -> None:

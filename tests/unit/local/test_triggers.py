@@ -45,8 +45,34 @@ def test_the_real_eventing_folder_is_wired_as_the_architecture_says() -> None:
         "record-findings": "http://Service-record/events",
         "record-analysis": "http://Service-record/events",
         "record-budget": "http://Service-record/events",
+        "record-canary": "http://Service-record/events",
     }
     assert {one.dead_letter_sink for one in wired} == {"http://Service-record/dead-letters"}
+
+
+def test_the_real_triggers_to_record_are_ordered_and_those_to_other_steps_are_not() -> None:
+    wiring = load(ROOT / "eventing", "llama-mapper", lambda reference: f"http://{reference.replace('/', '-')}")
+    ordered = {one.name for one in wiring["llama-mapper", "default"] if one.ordered}
+    assert {"record-findings", "record-analysis", "record-budget"} <= ordered
+    assert not {"map-findings", "analyze-findings"} & ordered
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        (None, False),
+        ({}, False),
+        ({"kafka.eventing.knative.dev/delivery.order": "unordered"}, False),
+        ({"kafka.eventing.knative.dev/delivery.order": "ordered"}, True),
+        ({"kafka.eventing.knative.dev/delivery.orders": "ordered"}, False),
+        ({"example.org/owner": "us"}, False),
+    ],
+)
+def test_the_annotation_of_kafkas_class_orders_deliveries(
+    tmp_path: Path, annotations: dict[str, str] | None, expected: bool
+) -> None:
+    metadata = {"name": "step"} | ({} if annotations is None else {"annotations": annotations})
+    assert wire(tmp_path, {**trigger(), "metadata": metadata})[0].ordered is expected
 
 
 @pytest.mark.parametrize(
