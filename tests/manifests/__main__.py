@@ -9,7 +9,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from . import build, check, schemas
+from . import build, check, edges, planted, planted_edges, schemas
+from .objects import Bundle
+from .picture import Picture
 
 
 def main(folders: list[Path]) -> int:
@@ -19,20 +21,42 @@ def main(folders: list[Path]) -> int:
         print("rules alone.")
     failed = False
     kinds: Counter[str] = Counter()
-    print("| set | objects | kinds | checked by a schema | faults |\n|---|---|---|---|---|")
+    print("| set | objects | kinds | checked by a schema | edges held | faults |\n|---|---|---|---|---|---|")
     named = (build.build(folder.resolve()) for folder in folders or build.targets())
     for bundle in itertools.chain(named, () if folders else [build.examples()]):
         found = check.faults(bundle, known)
-        checked = sum(known.knows(one) for one in bundle.objects)
         own = Counter(one.title.partition("/")[0] for one in bundle.objects)
         kinds |= own
-        share = 100 * checked / max(len(bundle.objects), 1)
-        print(f"| {bundle.name} | {len(bundle.objects)} | {len(own)} | {share:.0f} % | {len(found)} |", flush=True)
+        print(_row(bundle, len(own), len(found), known), flush=True)
         for fault in found:
             failed = True
             print(f"{bundle.name}: {fault}", file=sys.stderr)
-    print("\nmost objects of a kind in one set:", ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
-    return int(failed)
+    asked, skipped = known.asked.total(), known.asked[None]
+    print(f"\nCEL rules of CRDs asked: {asked - skipped} of {asked}")
+    for rule in sorted(known.unasked):
+        print(f"not asked, as it uses a function of Kubernetes' own: {rule}")
+    print("most objects of a kind in one set:", ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
+    return int(failed) if folders else int(not _plants(known) or failed)
+
+
+def _row(bundle: Bundle, kinds: int, faults: int, known: schemas.Schemas) -> str:
+    share = 100 * sum(known.knows(one) for one in bundle.objects) / max(len(bundle.objects), 1)
+    computed = len(Picture(bundle).edges) if edges.held(bundle) else "–"
+    return f"| {bundle.name} | {len(bundle.objects)} | {kinds} | {share:.0f} % | {computed} | {faults} |"
+
+
+def _plants(known: schemas.Schemas) -> bool:
+    """Plant each fault and each edge; say how many were caught."""
+    faults = [one for one in planted.PLANTED if schemas.folder() or not one.crd]
+    production = build.build(planted_edges.PRODUCTION)
+    missed = [one.what for one in faults if not planted.caught(one, known)]
+    missed += [one.what for one in planted_edges.PLANTED if not planted_edges.caught(one, production)]
+    whole = len(faults) + len(planted_edges.PLANTED)
+    told = f"{len(faults)} faults of manifests, {len(planted_edges.PLANTED)} edges too many or too few"
+    print(f"planted faults caught: {whole - len(missed)} of {whole} ({told})")
+    for what in missed:
+        print(f"not caught: {what}", file=sys.stderr)
+    return not missed
 
 
 if __name__ == "__main__":

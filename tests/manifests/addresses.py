@@ -1,4 +1,4 @@
-"""Addresses inside the cluster that containers are told, by environment or argument."""
+"""Addresses inside the cluster that containers are told, by environment or argument, and Triggers."""
 
 import re
 from collections.abc import Iterator
@@ -26,6 +26,11 @@ def faults(bundle: Bundle) -> Iterator[Fault]:
                 for host in _URL.findall(str(text or "")):
                     if message := _wrong(host, pod.owner.namespace, bundle):
                         yield pod.owner.fault(where, message)
+    for trigger in bundle.of("Trigger", "eventing.knative.dev"):
+        for field in (("spec", "subscriber", "uri"), ("spec", "delivery", "deadLetterSink", "uri")):
+            for host in _URL.findall(str(trigger.get(*field) or "")):
+                if message := _wrong(host, trigger.namespace, bundle):
+                    yield trigger.fault(".".join(field), message)
 
 
 def _wrong(host: str, namespace: str, bundle: Bundle) -> str:

@@ -14,7 +14,17 @@ from .objects import Bundle, Object, read, written
 ROOT = Path(__file__).parents[2]
 ROOMS = ("functions", "inference-services", "eventing", "policies", "kustomize")
 # What is applied by itself: the base and what the cluster needs before it count as such, components do not.
-_TARGETS = ("kustomize/base", "kustomize/cluster", "kustomize/overlays/*", "kustomize/combinations/*")
+_TARGETS = (
+    "kustomize/base",
+    "kustomize/cluster",
+    "kustomize/tenant",
+    "kustomize/overlays/*",
+    "kustomize/combinations/*",
+)
+
+
+# Names the Broker of a set that is there before it, so it is looked at together with the base.
+TENANT = ROOT / "kustomize" / "tenant"
 
 
 class BuildError(SystemExit):
@@ -53,6 +63,8 @@ def build(folder: Path) -> Bundle:
     except yaml.YAMLError as error:
         raise BuildError(f"{folder}: {str(error)[:300]}") from None
     name = str(folder.relative_to(ROOT)) if folder.is_relative_to(ROOT) else folder.name
+    if folder == TENANT:
+        objects = [*build(ROOT / "kustomize" / "base").objects, *objects]
     return Bundle(objects, name, production="production" in name, features=_features(objects))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from . import addresses, code, eventing, kserve, references, selectors, serving
+from . import accounts, addresses, code, edges, eventing, kserve, mesh, references, selectors, senders, serving
 from .objects import Bundle, Fault
 from .schemas import Schemas
 
@@ -14,6 +14,10 @@ RULES = (
     selectors.faults,
     addresses.faults,
     code.faults,
+    edges.faults,
+    mesh.faults,
+    senders.faults,
+    accounts.faults,
 )
 
 

@@ -28,6 +28,7 @@ _FOREIGN = re.compile(
     r"FUNCTION_(TARGET|SOURCE|SIGNATURE_TYPE)|LLAMA_MAPPER_\w+|K_SINK|K_CE_OVERRIDES|OMP_NUM_THREADS|PYTHON\w+|OTEL_\w+"
     r"|AWS_\w+|HF_\w+|HOME|TMPDIR|WORKERS|SSL_CERT_FILE|POD_\w+|NODE_NAME"
 )
+_URI = re.compile(r"https?://([a-z0-9-]+)\.[a-z0-9.-]+(?::\d+)?(/.*)?")
 EVENT_TYPES = frozenset(event.type for event in EVENTS) | {"dev.knative.sources.ping"}
 
 
@@ -135,9 +136,18 @@ def _paths(one: Object, bundle: Bundle) -> Iterator[Fault]:
         uri, kind, name = one.get(*at, "uri"), one.get(*at, "ref", "kind"), one.get(*at, "ref", "name")
         group = str(one.get(*at, "ref", "apiVersion") or "").rpartition("/")[0]
         target = bundle.find(str(kind), group, str(name)) if kind else None
+        if absolute := _URI.fullmatch(str(uri or "")):
+            target, uri = _served(absolute[1], bundle), absolute[2]
         room = _room(target) if target else ""
         if room in rooms() and (uri or "/") not in paths(room):
             yield one.fault(f"{'.'.join(at)}.uri", f"{room} has no such path")
+
+
+def _served(name: str, bundle: Bundle) -> Object | None:
+    """The Knative Service of a name, or the InferenceService that it is a part of."""
+    whole = re.sub(r"-(predictor|transformer)$", "", name)
+    service = bundle.find("Service", "serving.knative.dev", name)
+    return service or bundle.find("InferenceService", "serving.kserve.io", whole)
 
 
 def _room(one: Object) -> str:
@@ -182,3 +192,6 @@ def _digests(bundle: Bundle) -> Iterator[Fault]:
             image = container.get("image")
             if image and not re.search(r"@sha256:[0-9a-f]{64}$", str(image)):
                 yield pod.owner.fault(f"{at}.image", "production takes images by digest")
+    for plugin in bundle.of("WasmPlugin", "extensions.istio.io"):
+        if not re.search(r"@sha256:[0-9a-f]{64}$", str(plugin.get("spec", "url"))) and not plugin.get("spec", "sha256"):
+            yield plugin.fault("spec.url", "production takes images by digest")

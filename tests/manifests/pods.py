@@ -17,6 +17,8 @@ class Pod:
     at: str
     spec: Mapping[str, Any]
     labels: Mapping[str, str]
+    name: str = ""
+    """As people call it: the owner's name, and the part where one owner has several pods."""
 
     def containers(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Each container with its path; KServe's ``model`` is one too."""
@@ -34,9 +36,26 @@ def pods(bundle: Bundle) -> Iterator[Pod]:
             spec = one.get(*at)
             if isinstance(spec, Mapping):
                 labels = dig(one.body, *labels_at, "metadata", "labels") or {}
-                yield Pod(one, ".".join(at), spec, {**labels, **_added(one, at[1] if len(at) > 1 else "")})
+                added = _added(one, at[1] if len(at) > 1 else "")
+                name = added.get("serving.knative.dev/service") or one.name
+                yield Pod(one, ".".join(at), spec, {**labels, **added}, name)
         if one.kind in _WITHOUT_TEMPLATE:
-            yield Pod(one, "spec", {}, {**one.map("metadata", "labels"), **_added(one, "")})
+            yield Pod(one, "spec", {}, {**one.map("metadata", "labels"), **_added(one, "")}, one.name)
+        yield from _of_controllers(one)
+
+
+def _of_controllers(one: Object) -> Iterator[Pod]:
+    """Pods that a controller starts in our namespace for a kind that says nothing of pods.
+
+    The RabbitMQ class's: eventing-rabbitmq, pkg/reconciler/{broker,trigger}/resources. cert-manager's: the solver of an
+    HTTP-01 challenge, pkg/issuer/acme/http/pod.go.
+    """
+    if one.kind == "Broker" and one.annotations().get("eventing.knative.dev/broker.class") == "RabbitMQBroker":
+        for role in ("ingress", "dispatcher"):
+            labels = {"eventing.knative.dev/broker": one.name, "eventing.knative.dev/brokerRole": role}
+            yield Pod(one, "spec", {}, labels, f"broker {role}")
+    if one.kind == "Issuer" and any("http01" in row for _, row in rows(one.get("spec", "acme", "solvers"))):
+        yield Pod(one, "spec", {}, {"acme.cert-manager.io/http01-solver": "true"}, "certificate solver")
 
 
 def _added(one: Object, part: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +41,9 @@ class Schemas:
 
     def __init__(self, crds: Path | None, kept: Path = ROOT / ".cache" / "schemas") -> None:
         self._crds, self._kept = crds, kept
+        self.asked: Counter[bool | None] = Counter()
+        """How many CEL rules held, did not, or could not be asked (None)."""
+        self.unasked: set[str] = set()
         self._validators: dict[tuple[str, str], jsonschema.Draft202012Validator] = {}
 
     def knows(self, one: Object) -> bool:
@@ -57,7 +61,8 @@ class Schemas:
     def _texts(self) -> Mapping[tuple[str, str], str]:
         """Each CRD's text by group and kind. Most are never parsed: together they are 15 MB."""
         found: dict[tuple[str, str], str] = {}
-        for path in sorted(self._crds.rglob("*.yaml")) if self._crds else ():
+        upstream = sorted(self._crds.rglob("*.yaml")) if self._crds else []
+        for path in (*sorted((ROOT / "kustomize" / "cluster").glob("*.yaml")), *upstream):
             for text in re.split(r"^---.*$", path.read_text("utf-8"), flags=re.MULTILINE):
                 group = re.search(r"^  group: *\"?([^\s\"]+)", text, re.MULTILINE)
                 kind = re.search(r"^    kind: *\"?([^\s\"]+)", text, re.MULTILINE)
@@ -93,8 +98,13 @@ class Schemas:
             self._validators[key] = jsonschema.Draft202012Validator(whole)
         for error in self._validators[key].iter_errors(one.body):
             yield from _explained(one, error)
-        for at, message in _rules(schema, one.body, ""):
-            yield one.fault(at or "(all)", message)
+        for at, rule, holds in _rules(schema, one.body, ""):
+            self.asked[holds] += 1
+            if holds is None:
+                self.unasked.add(rule["rule"])
+            elif not holds:
+                message = str(rule.get("message") or f"breaks the rule {rule['rule']}")[:160]
+                yield one.fault(at or "(all)", message)
         for at, core in _embedded(one):
             yield from _kubernetes(one, core, at)
 
@@ -152,13 +162,13 @@ def _container(number: int, container: Mapping[str, Any]) -> dict[str, Any]:
     return filled
 
 
-def _rules(schema: Any, value: Any, at: str) -> Iterator[tuple[str, str]]:
-    """The CEL rules that *value* breaks; those that compare with an older object have none to compare with."""
+def _rules(schema: Any, value: Any, at: str) -> Iterator[tuple[str, dict[str, Any], bool | None]]:
+    """Each CEL rule for *value* and whether it holds; those that compare with an older object have none to ask."""
     if not isinstance(schema, dict) or value is None:
         return
     for rule in schema.get("x-kubernetes-validations") or ():
-        if "oldSelf" not in rule["rule"] and _holds(rule["rule"], value) is False:
-            yield at, str(rule.get("message") or f"breaks the rule {rule['rule']}")[:160]
+        if "oldSelf" not in rule["rule"]:
+            yield at, rule, _holds(rule["rule"], value)
     if isinstance(value, dict):
         other = schema.get("additionalProperties")
         for key, inner in value.items():

@@ -5,6 +5,7 @@ from typing import Any
 
 from . import given
 from .objects import Bundle, Fault, Object, dig, rows
+from .parties import AROUND
 from .pods import Pod, pods
 
 # Where a kind holds the labels that it looks for in pods.
@@ -15,6 +16,7 @@ _PLACES: Mapping[str, tuple[str, ...]] = {
     "PeerAuthentication": ("spec", "selector"),
     "AuthorizationPolicy": ("spec", "selector"),
     "RequestAuthentication": ("spec", "selector"),
+    "WasmPlugin": ("spec", "selector"),
     "EnvoyFilter": ("spec", "workloadSelector"),
 }
 _OWN = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
@@ -59,7 +61,8 @@ def _expression(row: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def _selects(one: Object, at: str, selector: Any, among: list[Pod]) -> Iterator[Fault]:
     if dig(selector, "matchLabels", "app.kubernetes.io/name") in given.OUTSIDE:
         return
-    if selector and not any(matches(selector, pod.labels) for pod in among):
+    around = any(party.namespace == one.namespace and matches(selector, party.labels) for party in AROUND)
+    if selector and not around and not any(matches(selector, pod.labels) for pod in among):
         yield one.fault(at, "no pod of the set has these labels")
 
 

@@ -71,6 +71,7 @@ def faults(bundle: Bundle) -> Iterator[Fault]:
         yield from _containers(service)
         flags = bundle.features.get("serving", frozenset())
         yield from pod_flags(service, service.map("spec", "template", "spec"), "spec.template.spec", flags)
+        yield from _probes(service, flags)
 
 
 def _service(one: Object) -> Iterator[Fault]:
@@ -188,6 +189,19 @@ def _ports(one: Object, container: Mapping[str, Any], at: str) -> Iterator[Fault
         asked = dig(container, probe, "httpGet", "port")
         if probe == "readinessProbe" and asked not in (None, 0, served):
             yield one.fault(f"{at}.{probe}.httpGet.port", "the container does not listen there")
+
+
+def _probes(one: Object, enabled: frozenset[str]) -> Iterator[Fault]:
+    """queue-proxy asks for readiness itself, by a URL whose path it escapes (serving's pkg/queue/health/probe.go)."""
+    containers = list(rows(one.get("spec", "template", "spec", "containers")))
+    for n, container in containers:
+        at = f"spec.template.spec.containers[{n}]"
+        if "?" in str(dig(container, "readinessProbe", "httpGet", "path") or ""):
+            yield one.fault(f"{at}.readinessProbe.httpGet.path", "a question mark would be escaped, and not be found")
+        beside = len(containers) > 1 and not container.get("ports")
+        for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
+            if beside and container.get(probe) and "multi-container-probing" not in enabled:
+                yield one.fault(f"{at}.{probe}", "a container beside ours needs multi-container-probing for a probe")
 
 
 def pod_flags(one: Object, pod: Mapping[str, Any], at: str, enabled: frozenset[str]) -> Iterator[Fault]:

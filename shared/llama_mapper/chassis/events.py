@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +31,10 @@ from .logs import get_logger
 
 log = get_logger(__name__)
 
+TOKEN = Path("/oidc/token")
+"""Where Knative mounts the token by which a broker with OIDC authentication knows its senders."""
+REFUSED_SENDERS = frozenset({401, 403})
+"""The event is sound, its sender was not let: somebody has to mend a token or an EventPolicy, and the event waits."""
 _NAMESPACE = uuid.UUID("6f1b6c4e-6a0c-5a55-9d35-2f2f4b8f9a11")
 
 
@@ -159,11 +164,15 @@ RETRIED = frozenset({404, 408, 409, 429})
 
 
 class Sink:
-    """Sends events to the broker (``K_SINK``, as Knative's SinkBinding injects it); no URL means events are off."""
+    """Sends events to the broker (``K_SINK``, as Knative's SinkBinding injects it); no URL means events are off.
 
-    def __init__(self, url: str | None, client: httpx.AsyncClient) -> None:
+    *token* is read for each event, as the platform renews it; where there is none the broker asks for none.
+    """
+
+    def __init__(self, url: str | None, client: httpx.AsyncClient, token: Path = TOKEN) -> None:
         self._url = url
         self._client = client
+        self._token = token
 
     async def send(self, event: Outgoing, timeout_seconds: float = 2.0) -> None:
         """Hand *event* to the broker and wait for its 202.
@@ -183,6 +192,7 @@ class Sink:
 
     async def _send(self, url: str, event: Outgoing, timeout_seconds: float) -> None:
         headers, body = encode(event)
+        headers = {**headers, **self._identity()}
         try:
             answer = await self._client.post(url, headers=headers, content=body, timeout=timeout_seconds)
         except httpx.HTTPError as error:
@@ -190,7 +200,13 @@ class Sink:
             raise Unavailable("the broker does not answer", retry_after_seconds=1) from error
         if answer.status_code != 202:
             metrics.EVENTS.labels(event.data.type, "unsent").inc()
-            if 400 <= answer.status_code < 500 and answer.status_code not in RETRIED:
+            if 400 <= answer.status_code < 500 and answer.status_code not in RETRIED | REFUSED_SENDERS:
                 raise InternalError("the broker refuses the event for good")
             raise Unavailable("the broker does not take the event now", retry_after_seconds=1)
         metrics.EVENTS.labels(event.data.type, "sent").inc()
+
+    def _identity(self) -> dict[str, str]:
+        try:
+            return {"authorization": f"Bearer {self._token.read_text('ascii').strip()}"}
+        except OSError:
+            return {}

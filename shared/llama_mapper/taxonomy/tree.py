@@ -1,5 +1,6 @@
 """Read and check taxonomy.yaml."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -19,7 +20,9 @@ Scheme = Literal["ailuminate", "owasp_llm", "mitre_atlas", "nist_ai_600_1", "gdp
 UNKNOWN = CanonicalLabel("OTHER.Unknown")
 NEGATIVE = CanonicalLabel("SAFETY_NEGATIVE.NONE")
 
-DEFAULT = Path(__file__).with_name("taxonomy.yaml")
+VARIABLE = "LLAMA_MAPPER_TAXONOMY"
+DEFAULT = Path(os.environ.get(VARIABLE) or Path(__file__).with_name("taxonomy.yaml"))
+"""The wheel's own file, or the one that a cluster mounts in its place."""
 _FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
 
 
@@ -166,9 +169,16 @@ def _faults(taxonomy: Taxonomy) -> Iterator[str]:
 
 
 def current_version() -> str:
-    """The version of the taxonomy in this wheel, without reading all of it."""
-    with DEFAULT.open(encoding="utf-8") as lines:
-        return next(line for line in lines if line.startswith("version:")).removeprefix("version:").strip(' "\n')
+    """The version of the taxonomy in use, without reading all of it.
+
+    Raises:
+        TaxonomyError: there is no such file, or no version in it.
+    """
+    try:
+        with DEFAULT.open(encoding="utf-8") as lines:
+            return next(line for line in lines if line.startswith("version:")).removeprefix("version:").strip(' "\n')
+    except (OSError, UnicodeDecodeError, StopIteration) as error:
+        raise TaxonomyError([f"{DEFAULT.name}: has no version that can be read ({type(error).__name__})"]) from error
 
 
 def load(path: Path = DEFAULT) -> Taxonomy:

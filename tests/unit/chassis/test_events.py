@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -245,7 +246,18 @@ async def test_a_broker_that_will_never_take_it_is_a_fault_of_ours(status: int) 
         await Sink("http://broker", broker(status, [])).send(outgoing())
 
 
-@pytest.mark.parametrize("status", [200, 404, 429, 503])
+async def test_the_sink_shows_the_token_that_is_mounted_now(tmp_path: Path) -> None:
+    sent: list[httpx.Request] = []
+    token = tmp_path / "token"
+    sink = Sink("http://broker", broker(202, sent), token)
+    await sink.send(outgoing())
+    for renewed in ("first\n", "second"):
+        token.write_text(renewed)
+        await sink.send(outgoing())
+    assert [request.headers.get("authorization") for request in sent] == [None, "Bearer first", "Bearer second"]
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 429, 503])
 async def test_a_broker_that_does_not_take_it_now_is_unavailable(status: int) -> None:
     with pytest.raises(Unavailable, match="does not take the event now") as caught:
         await Sink("http://broker", broker(status, [])).send(outgoing())
