@@ -13,7 +13,13 @@ from llama_mapper.chassis.app import create_app
 from llama_mapper.chassis.events import add_consumer
 from llama_mapper.chassis.logs import get_logger
 from llama_mapper.contracts.costs import CostBy, Costs
-from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
+from llama_mapper.contracts.events import (
+    AnalysisCompleted,
+    BudgetThresholdReached,
+    CanaryStepped,
+    EventContext,
+    FindingsMapped,
+)
 from llama_mapper.contracts.experiments import Experiments
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyCorrelationId, AnyRequestId, AnyTenantId
 from llama_mapper.contracts.records import DeadLetters, RecordedFindings, RecordedRequests, Summary
@@ -63,9 +69,18 @@ def _add_events(app: FastAPI, store: Store, now: Callable[[], datetime]) -> None
         await service.record_budget_alert(context, event, store, now())
         log.warning("budget.passed", extra={"tenant": context.tenantid, "count": event.threshold_percent})
 
+    async def on_canary(context: EventContext, event: CanaryStepped) -> None:
+        await service.record_canary_step(context, event, store, now())
+        log.info("canary.recorded", extra={"count": event.to_percent, "reason": event.reason})
+
     add_consumer(
         app,
-        {FindingsMapped: on_findings, AnalysisCompleted: on_analysis, BudgetThresholdReached: on_budget},
+        {
+            FindingsMapped: on_findings,
+            AnalysisCompleted: on_analysis,
+            BudgetThresholdReached: on_budget,
+            CanaryStepped: on_canary,
+        },
         "/events",
     )
 

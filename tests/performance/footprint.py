@@ -99,6 +99,8 @@ def main(requests: int) -> None:
             "MAPPER_PORT": str(ports["mapper"]),
             "PYTHONPATH": f"{ROOT}:{ROOT / 'shared'}:{ROOT / 'inference-services/mapper'}",
             "FUNCTION_TARGET": "handle",
+            "ORCHESTRATION_REQUESTS_PER_MINUTE": "1000000",
+            "ORCHESTRATION_REQUESTS_PER_MINUTE_ADDRESS": "1000000",
         }
         for name, (url, body) in calls(urls).items():
             source = {"FUNCTION_SOURCE": str(ROOT / "functions" / name / "main.py")}

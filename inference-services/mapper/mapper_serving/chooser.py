@@ -19,6 +19,7 @@ from .candidates import Question, Questions
 from .completion import Completion
 from .prices import Meter, unpriced
 from .resolution import Resolution
+from .revisions import Revisions
 
 
 class Predictor(Protocol):
@@ -46,6 +47,7 @@ class Chooser:
         card: AdapterCard,
         taxonomy: Taxonomy,
         meter: Meter | None = None,
+        revisions: Revisions | None = None,
     ) -> None:
         self._build = build
         self._predictor = predictor
@@ -53,6 +55,7 @@ class Chooser:
         self._taxonomy = taxonomy
         self.version = card.version
         self._meter = meter or unpriced()
+        self._revisions = revisions or Revisions((), 0.0)
         self._questions: asyncio.Task[Questions] | None = None
 
     def start(self) -> None:
@@ -76,6 +79,7 @@ class Chooser:
         if not ranked:
             raise Unavailable("retrieval found nothing to choose from")
         label, confidence = ranked[0]
+        self._revisions.judged(completion.revision, label, confidence)
         relation = max(RELATION_MARKS, key=lambda name: completion.relations.get(name, 0.0))
         return Resolution(
             labels=(self._label(label, relation, confidence),),

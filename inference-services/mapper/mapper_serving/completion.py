@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import httpx
+from opentelemetry.trace import SpanKind
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
-from llama_mapper.chassis import correlation
+from llama_mapper.chassis import correlation, tracing
 from llama_mapper.contracts.problems import RequestTimeout, Unavailable
 from llama_mapper.contracts.prompt import ANSWER_TOKENS, LETTERS, MARK_RELATIONS, MAX_CANDIDATES, NONE, choices
-from llama_mapper.contracts.wire import Wire
+from llama_mapper.contracts.wire import Token, Wire
 
+from .revisions import UNKNOWN, Call, Revisions
 from .turns import Turns
 
 Grammar = Literal["vllm", "gbnf", "none"]
@@ -46,6 +48,7 @@ class Completion(Wire):
     relations: dict[str, float]
     prompt_tokens: int
     completion_tokens: int = 0
+    revision: Token = UNKNOWN
 
 
 class CompletionServer:
@@ -64,6 +67,7 @@ class CompletionServer:
         warm_up_pause_seconds: float = 1.0,
         turns: Turns[Completion] | None = None,
         grammar: Grammar = "vllm",
+        revisions: Revisions | None = None,
     ) -> None:
         self._url = url.rstrip("/") + "/v1/completions"
         self.model = model
@@ -74,6 +78,7 @@ class CompletionServer:
         self._warming: asyncio.Task[None] | None = None
         self._turns = turns or Turns(CONCURRENCY)
         self._grammar = grammar
+        self._revisions = revisions or Revisions((), 0.0)
 
     def start(self) -> None:
         """See to it in the background that the server gives its first answer; call inside the running loop."""
@@ -85,7 +90,7 @@ class CompletionServer:
         again with a short deadline would only make the server begin anew."""
         while True:
             try:
-                await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS)
+                await self._post(self._body(_WARM_UP, MAX_CANDIDATES), WARM_UP_SECONDS, Call())
             except (RequestTimeout, Unavailable, _Unusable, _Gone):
                 await asyncio.sleep(self._warm_up_pause_seconds)
             else:
@@ -106,11 +111,22 @@ class CompletionServer:
         return await self._turns.ask(key, lambda: self._call(prompt, candidates), self._seconds)
 
     async def _call(self, prompt: str, candidates: int) -> Completion:
+        asked: tracing.Attributes = {"gen_ai.operation.name": "text_completion", "gen_ai.request.model": self.model}
+        with tracing.span(f"text_completion {self.model}", SpanKind.CLIENT, asked) as span:
+            found = await self._answer(prompt, candidates)
+            tracing.note(span, {"gen_ai.usage.input_tokens": found.prompt_tokens})
+            tracing.note(span, {"gen_ai.usage.output_tokens": found.completion_tokens})
+            return found
+
+    async def _answer(self, prompt: str, candidates: int) -> Completion:
         breaker = await self._breakers.get_breaker("predictor", threshold=5, ttl=10, exclude=[_Unusable])
         try:
             async with breaker:
-                seconds = max(CALL_SECONDS, self._seconds)
-                return _read(await self._post(self._body(prompt, candidates), seconds), candidates)
+                with self._revisions.call(self._seconds) as call:
+                    seconds = max(CALL_SECONDS, self._seconds)
+                    found = _read(await self._post(self._body(prompt, candidates), seconds, call), candidates)
+                    call.outcome = "answered"
+                return found.model_copy(update={"revision": call.revision})
         except OpenedState as opened:
             opened.__traceback__ = None  # it is one object, raised again and again: it would keep every frame
             raise Unavailable("the predictor is resting after failures") from None
@@ -130,8 +146,10 @@ class CompletionServer:
             **_constraint(self._grammar, candidates),
         }
 
-    async def _post(self, body: dict[str, Any], seconds: float) -> Any:
-        headers = {correlation.HEADER: correlation.current()}
+    async def _post(self, body: dict[str, Any], seconds: float, call: Call) -> Any:
+        headers: dict[str, str] = {correlation.HEADER: correlation.current()}
+        if trace := correlation.traceparent():
+            headers["traceparent"] = trace
         try:
             async with asyncio.timeout(seconds):  # httpx bounds each connect and each read by itself
                 answer = await self._client.post(self._url, json=body, headers=headers, timeout=seconds)
@@ -139,9 +157,11 @@ class CompletionServer:
             raise RequestTimeout("the predictor did not answer in time") from error
         except httpx.HTTPError as error:
             raise _Gone from error
+        call.came_from(answer.headers)
         if answer.status_code != 200:
             ours = 400 <= answer.status_code < 500 and answer.status_code != 429  # a prompt it has no room for
             raise (_Unusable if ours else Unavailable)("the predictor refused the request")
+        call.outcome = "invalid"
         try:
             return answer.json()
         except ValueError as error:

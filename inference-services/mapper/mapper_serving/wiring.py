@@ -26,6 +26,7 @@ from .ledger import MemoryLedger, RedisLedger
 from .prices import Busy, Meter, read_prices
 from .review_memory import MemoryReviews
 from .review_redis import RedisReviews
+from .revisions import Revisions
 from .rules import Rules
 from .service import Mapper
 from .settings import Settings
@@ -76,6 +77,7 @@ def _variants(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies
         return None
     prices = read_prices(settings.prices)
     index = _once(lambda: _index(settings, taxonomy, vocabularies))
+    revisions = Revisions({label.pillar for label in taxonomy.labels}, settings.threshold)
     busy = {one.url: Busy() for one in served}  # adapters of one server keep the same machine busy
 
     def answering(one: VariantSetting) -> Chooser:
@@ -87,7 +89,7 @@ def _variants(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies
 
             return Questions(index(), vocabularies, TreeRanker.read(index(), one.adapter / RANKER))
 
-        return Chooser(build, _server(one, settings), card, taxonomy, meter)
+        return Chooser(build, _server(one, settings, revisions), card, taxonomy, meter, revisions)
 
     variants = [Variant(answering(one), one.share) for one in served]
     if len({variant.model.version for variant in variants}) < len(variants):
@@ -95,13 +97,14 @@ def _variants(settings: Settings, taxonomy: Taxonomy, vocabularies: Vocabularies
     return Variants(variants)
 
 
-def _server(one: VariantSetting, settings: Settings) -> CompletionServer:
+def _server(one: VariantSetting, settings: Settings, revisions: Revisions) -> CompletionServer:
     return CompletionServer(
         one.url,
         one.model,
         httpx.AsyncClient(trust_env=False),
         AsyncCircuitBreakerFactory(),  # its own: a version that fails must not open the others' breaker
         settings.budget_seconds,
+        revisions=revisions,
     )
 
 

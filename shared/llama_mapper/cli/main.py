@@ -4,11 +4,13 @@
 import typer
 
 from . import (
+    canary,
     costs,
     dead_letters,
     demo,
     evaluate,
     experiments,
+    keys,
     models,
     review,
     run,
@@ -33,9 +35,12 @@ for name, room in (
     (None, demo.app),
     (None, scan.app),
     (None, costs.app),
+    ("canary", canary.app),
     ("dead-letters", dead_letters.app),
     ("evaluate", evaluate.app),
     ("experiments", experiments.app),
+    ("audit", keys.audit),
+    ("keys", keys.app),
     ("models", models.app),
     ("review", review.app),
     ("schemas", schemas.app),

@@ -2,9 +2,10 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, PositiveInt, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
 from .analysis import CanonicalFinding, RiskLevel
+from .canaries import KubernetesName, Mode, Percent, ReasonWord
 from .detection import ReportStatus
 from .evaluation import GateName
 from .identifiers import (
@@ -17,12 +18,16 @@ from .identifiers import (
     AnyFrameworkId,
     AnyRequestId,
     AnyTenantId,
+    TenantId,
 )
 from .mapping import Mapping, VendorFinding, Versions
 from .orchestration import Action, ContentType, Coverage
 from .wire import Confidence, Consumed, Microdollars, Milliseconds, Token
 
 PREFIX = "io.llama-mapper"
+
+PLATFORM = TenantId("platform")
+"""Whose an event is that belongs to no tenant: what it says is nobody's own. A tenant of this name may read it."""
 
 
 class EventData(Consumed):
@@ -134,6 +139,28 @@ class BudgetThresholdReached(EventData):
     budgets: Token = Field(description="Version of the budgets")
 
 
+class CanaryStepped(EventData):
+    """A candidate of the model got another share of the calls: ``to_percent`` 100 is promoted, 0 is rolled back.
+
+    Sent once a step. It is nobody's but the platform's own: its tenant is ``PLATFORM``.
+    """
+
+    type: ClassVar[str] = f"{PREFIX}.canary.stepped.v1"
+
+    canary: KubernetesName
+    inference_service: KubernetesName
+    step: NonNegativeInt = Field(description="Counts from 1, the start")
+    from_percent: Percent
+    to_percent: Percent
+    decision: Literal["start", "promote", "rollback"]
+    reason: ReasonWord
+    mode: Mode
+    stable_revision: KubernetesName | None = None
+    candidate_revision: KubernetesName | None = None
+    stable_calls: NonNegativeInt | None = Field(default=None, description="Since the step before")
+    candidate_calls: NonNegativeInt | None = None
+
+
 class EventContext(Consumed):
     """The CloudEvents attributes we rely on; ``tenantid`` and ``correlationid`` are our extensions."""
 
@@ -154,4 +181,5 @@ EVENTS: tuple[type[EventData], ...] = (
     AnalysisCompleted,
     EvaluationCompleted,
     BudgetThresholdReached,
+    CanaryStepped,
 )

@@ -5,7 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llama_mapper.contracts.events import AnalysisCompleted, BudgetThresholdReached, EventContext, FindingsMapped
+from llama_mapper.contracts.events import (
+    AnalysisCompleted,
+    BudgetThresholdReached,
+    CanaryStepped,
+    EventContext,
+    FindingsMapped,
+)
 from llama_mapper.contracts.identifiers import CorrelationId
 
 EVENTS = Path(__file__).parents[2] / "contracts" / "events"
@@ -31,3 +37,8 @@ def analysis(name: str = "controls") -> tuple[EventContext, AnalysisCompleted]:
 def budget(name: str = "warning") -> tuple[EventContext, BudgetThresholdReached]:
     document = event(f"budget.threshold-reached.v1.{name}")
     return EventContext.model_validate(document), BudgetThresholdReached.model_validate(document["data"])
+
+
+def canary(name: str = "promoted") -> tuple[EventContext, CanaryStepped]:
+    document = event(f"canary.stepped.v1.{name}")
+    return EventContext.model_validate(document), CanaryStepped.model_validate(document["data"])

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from functions.record.canary_rows import CanaryStepRow
 from functions.record.dead_letters import DeadLetterRow
 from functions.record.mapping_rows import BudgetAlertRow, MappingRow
 from functions.record.rows import AnalysisRow, ControlRow, FindingRow, RequestRow, Row, stamp
@@ -16,6 +17,7 @@ TABLES: tuple[type[Row], ...] = (
     AnalysisRow,
     ControlRow,
     BudgetAlertRow,
+    CanaryStepRow,
     DeadLetterRow,
 )
 COLUMNS = [(model, name) for model in TABLES for name in model.model_fields]

@@ -1,6 +1,6 @@
 import pytest
 
-from functions.record.service import record_analysis, record_budget_alert, record_findings
+from functions.record.service import record_analysis, record_budget_alert, record_canary_step, record_findings
 from llama_mapper.contracts.problems import Unavailable
 from tests.fakes.rows import Rows
 from tests.unit.record import samples
@@ -22,6 +22,13 @@ async def test_budget_alert_is_kept_once_however_often_it_comes() -> None:
     for name in ("warning", "warning", "rules-only"):
         await record_budget_alert(*samples.budget(name), rows, samples.NOW)
     assert [row.threshold_percent for row in rows.of("budget_alerts")] == [80, 120]
+
+
+async def test_a_step_of_a_canary_is_kept_once_however_often_it_comes() -> None:
+    rows = Rows()
+    for name in ("promoted", "rolled-back", "rolled-back"):
+        await record_canary_step(*samples.canary(name), rows, samples.NOW)
+    assert [(row.to_percent, row.tenant_id) for row in rows.of("canary_steps")] == [(100, "platform"), (0, "platform")]
 
 
 async def test_event_delivered_twice_is_kept_once() -> None:
