@@ -1,9 +1,17 @@
 """Whose the calls are that got no answer, and so no revision's name: see README.md, "Calls without an answer"."""
 
-from math import sqrt
+from math import log
 
-FAR = 4.0
-"""Standard deviations: chance alone is so far away once in 30,000 looks."""
+import numpy as np
+from scipy.special import xlog1py, xlogy
+
+from .evidence import Sample, likelihood, prior
+from .steps import STEPS
+
+BY_CHANCE = 0.001
+"""Probability that a rollout ever sees a gap where there is none, at all its looks together (Ville's inequality)."""
+EXPECTED_CALLS = 1_000
+"""How sure of the split the test is before it sees any calls; only how soon it notices depends on it."""
 
 
 def share_out(unknown: int, stable: int, candidate: int, percent: int) -> tuple[int, int]:
@@ -18,8 +26,14 @@ def share_out(unknown: int, stable: int, candidate: int, percent: int) -> tuple[
     even = round(unknown * share)
     if not unknown or not answered:
         return unknown - even, even
-    away = (candidate - share * answered) / sqrt(answered * share * (1 - share))
-    if abs(away) <= FAR:
+    if _evidence_of_a_gap(answered, candidate, share) < log((len(STEPS) - 1) / BY_CHANCE):
         return unknown - even, even
     theirs = min(unknown, max(0, round(share * (answered + unknown)) - candidate))
     return unknown - theirs, theirs
+
+
+def _evidence_of_a_gap(answered: int, candidate: int, share: float) -> float:
+    """Log of the e-value against the split being *share*: the likelihood averaged over shares, over that of *share*."""
+    seen = Sample(np.asarray(answered, dtype=np.float64), np.asarray(candidate, dtype=np.float64))
+    averaged = float(likelihood(seen, prior(EXPECTED_CALLS, EXPECTED_CALLS * share)))
+    return averaged - float(xlogy(candidate, share) + xlog1py(answered - candidate, -share))

@@ -1,5 +1,6 @@
 """Whose the failures are that name nobody."""
 
+import numpy as np
 import pytest
 
 from functions.promote.attribution import share_out
@@ -31,3 +32,13 @@ def test_every_failure_is_somebodys_and_nobodys_twice(unknown: int, stable: int,
     to_stable, to_candidate = share_out(unknown, stable, candidate, percent)
     assert to_stable + to_candidate == unknown
     assert min(to_stable, to_candidate) >= 0
+
+
+def test_looking_every_minute_finds_no_gap_where_there_is_none() -> None:
+    random = np.random.default_rng(20261123)
+    for _ in range(100):
+        unknown = stable = candidate = 0
+        for _ in range(60):  # an hour at 300 calls a minute, one in a hundred fails alike
+            mine, lost = random.binomial(300, 0.05), random.binomial(300, 0.01)
+            stable, candidate, unknown = stable + 300 - mine, candidate + mine, unknown + lost
+            assert share_out(unknown, stable, candidate, 5)[1] == round(unknown * 0.05)
