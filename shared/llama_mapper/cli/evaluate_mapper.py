@@ -40,6 +40,12 @@ def mapper(
     gate: Annotated[
         bool, typer.Option("--gate", help=f"Exit with {GATE_FAILED} where a figure misses its bound.")
     ] = False,
+    sink: Annotated[
+        str | None, typer.Option(envvar="K_SINK", help="A broker's ingress to tell: the canary gate listens.")
+    ] = None,
+    adapter: Annotated[
+        str | None, typer.Option(help="What the Canary calls this experiment's adapter, for --sink.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Accuracy on vendors never seen: every golden word with its vendor's family left out, for every system.
@@ -74,8 +80,23 @@ def mapper(
         typer.echo(report.as_json())
     else:
         reporting.show(report)
+    if sink:
+        _tell(report, adapter, sink)
     if gate and not all(one.passed for one in report.gates):
         raise typer.Exit(GATE_FAILED)
+
+
+def _tell(report: "Report", adapter: str | None, sink: str) -> None:
+    from llama_mapper.contracts.problems import Problem
+
+    from .evaluate_event import completed, send
+
+    event = completed(report, adapter)
+    try:
+        send(event, sink)
+    except Problem as problem:
+        refuse(problem.detail)
+    typer.echo(f"{sink} has been told of evaluation {event.evaluation_id}", err=True)
 
 
 def _known(name: str) -> None:

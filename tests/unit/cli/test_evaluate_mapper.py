@@ -1,3 +1,4 @@
+import asyncio
 import importlib.util
 import json
 import struct
@@ -10,15 +11,18 @@ from typer.testing import CliRunner, Result
 
 from llama_mapper.cli import evaluate_pictures as pictures
 from llama_mapper.cli import evaluate_report as reporting
+from llama_mapper.cli.evaluate_event import completed, send
 from llama_mapper.cli.evaluate_report import GoldenSet, Report
 from llama_mapper.cli.evaluate_running import Running, measure
 from llama_mapper.cli.main import app
 from llama_mapper.cli.services import NothingAnswers, Services
+from llama_mapper.contracts.problems import Unavailable
 from mapper_training.gates import gates
 from mapper_training.golden import Case
 from tests.fakes import measured
 from tests.fakes.mapping import finding, used
 from tests.fakes.orchestration import mapping
+from tests.fakes.subscriber import Answer, Received, listening
 
 CASES = tuple(
     Case(vendor="tool", kind="pii", word=f"WORD_{n}", labels={"PII.Contact.Email": "exact"}, passes="agreed")
@@ -209,3 +213,27 @@ async def test_no_mapper_is_a_refusal_and_no_figure() -> None:
     async with Services("demo", transport=httpx.MockTransport(handle)) as services:
         with pytest.raises(NothingAnswers):
             await measure(services, "http://mapper", CASES, 5, False, lambda *_: None)
+
+
+def test_the_event_holds_the_gates_and_the_name_the_canary_knows(result: dict[str, Any]) -> None:
+    event = completed(report(result, RUNNING), "mapper-7")
+    assert (event.model, event.adapter, event.cases) == ("tried", "mapper-7", 1881)
+    judged = {gate.name: gate.passed for gate in report(result, RUNNING).gates}
+    assert dict.fromkeys(event.gates_passed, True) | dict.fromkeys(event.gates_failed, False) == judged
+    assert (event.metrics["p95_ms"], event.metrics["fallback_share"]) == (250.0, 0.1)
+    assert completed(report(result)).adapter == "tried"
+
+
+async def test_the_broker_is_told_and_a_refusal_is_a_problem(result: dict[str, Any]) -> None:
+    answers = [Answer(202), Answer(503)]
+
+    async def behave(_: Received) -> Answer:
+        return answers.pop(0)
+
+    async with listening(behave) as subscriber:
+        await asyncio.to_thread(send, completed(report(result)), subscriber.url)
+        (received,) = subscriber.received
+        assert json.loads(received.body)["gates_failed"]
+        assert received.headers["ce-tenantid"] == "platform"
+        with pytest.raises(Unavailable):
+            await asyncio.to_thread(send, completed(report(result)), subscriber.url)
