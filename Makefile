@@ -1,5 +1,5 @@
 # One line each; every line can be pasted into a shell. `make` alone lists them.
-.PHONY: help setup model test-model demo up down status test check fast render schemas lock clean
+.PHONY: help setup model test-model demo up down status test check fast render images schemas lock clean
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PYTHONPATH_ROOMS := .:shared:inference-services/mapper:inference-services/injection
@@ -54,6 +54,9 @@ check: setup  ## ruff, mypy strict, import rules
 
 render: setup  ## build every overlay and combination, and check what comes out as a cluster would
 	PYTHONPATH=$(PYTHONPATH_ROOMS) $(BIN)/python -m tests.manifests
+
+images: setup  ## build every image, prove what it answers and what it cannot do, measure it (IMAGES="detect mapper" for some)
+	PYTHONPATH=. $(BIN)/python -m tests.images $(IMAGES)
 
 schemas: setup  ## write eventing/schemas from the contracts
 	$(BIN)/llama-mapper schemas write

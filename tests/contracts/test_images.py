@@ -85,6 +85,12 @@ class TestRecipe:
         assert not re.search(r"\b(pip install|apt-get|curl|wget)\b", ran)
         assert "compileall" in ran
 
+    def test_bytecode_is_made_once_and_depends_on_no_time(self, containerfile: Path) -> None:
+        ran = " ".join(rest for name, rest in instructions(containerfile) if name == "RUN")
+        # What pip compiled would carry the time of the build, and be stale once --timestamp sets another.
+        assert ran.count("install --no-compile") == len(re.findall(r"--python /opt/venv/bin/python install", ran))
+        assert re.search(r"PYTHONHASHSEED=0 python3 -m compileall -q --invalidation-mode unchecked-hash -f ", ran)
+
     def test_its_base_is_an_argument_and_never_the_latest(self, containerfile: Path) -> None:
         found = instructions(containerfile)
         assert {rest.split()[0] for name, rest in found if name == "FROM"} == {"${BASE}", "${BUILDER}"}

@@ -13,7 +13,7 @@ PLUGIN = next(
 DIRECTIVES: list[str] = PLUGIN.get("spec", "pluginConfig", "directives_map", "llama-mapper")
 UNSEEN = re.compile(next(found[1] for line in DIRECTIVES if (found := re.search(r'"@rx (.+?)" "id:10001', line))))
 # Contracts whose bodies hold content, as OpenAPI names them; JobRequest is the same as OrchestrateRequest.
-WITH_CONTENT = {"OrchestrateRequest", "BatchRequest"}
+WITH_CONTENT = {"OrchestrateRequest", "BatchRequest", "ModerationRequest"}
 
 
 def test_the_plugin_is_where_the_gateway_is() -> None:

@@ -1,0 +1,1 @@
+"""``make images``: build every image, run each as a pod would, and measure it (docs/install.md, "Images")."""
