@@ -23,9 +23,10 @@ from .batch import judge_batch
 from .entrance import entrance
 from .gate import Admitted
 from .key_api import add_keys
+from .moderations import add_moderations
 from .service import COVERAGE_FLOOR
 from .settings import Settings
-from .wiring import detector_health, wire
+from .wiring import detector_health, detectors_of, wire
 
 settings = load(Settings)
 client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content
@@ -48,6 +49,7 @@ handle = as_function(app)
 slots = asyncio.Semaphore(settings.batch_concurrency)
 if door.keys and door.audit:
     add_keys(app, door.gate, door.keys, door.audit, door.codes)
+add_moderations(app, door.gate, orchestrator, slots, door.idempotency)
 
 
 @app.post(
@@ -83,7 +85,7 @@ async def orchestrate_batch(
 
 @app.get("/api/v1/detectors", tags=["detectors"])
 async def detectors(_: Annotated[Admitted, look]) -> DetectorList:
-    return DetectorList(detectors=await orchestrator.detect.known())
+    return DetectorList(detectors=await detectors_of(orchestrator))
 
 
 @app.get("/api/v1/detectors/{detector}/health", tags=["detectors"])

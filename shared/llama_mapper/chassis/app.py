@@ -138,9 +138,15 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         for path in schema["paths"].values():
             for operation in path.values():
                 for status, answer in operation.get("responses", {}).items():
-                    if status.isdigit() and int(status) >= 400:
+                    if status.isdigit() and int(status) >= 400 and not _own(answer):
                         answer["content"] = {
                             "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
                         }
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _own(answer: dict[str, Any]) -> bool:
+    """Whether a resource has errors in a shape of its own (another vendor's API)."""
+    schema = str(answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", ""))
+    return bool(schema) and not schema.endswith(("/ProblemDocument", "/HTTPValidationError"))

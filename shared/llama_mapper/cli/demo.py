@@ -106,6 +106,7 @@ async def _send(run: "RunState") -> "tuple[list[Outcome], list[Outcome]]":
     """Texts one after the other, so that each time is its own; the reports side by side."""
     import asyncio
 
+    from llama_mapper.client import AsyncLlamaMapper
     from llama_mapper.local.layout import BROKER, NAMESPACE
 
     from .demo_cases import CONTENT, REPORTS
@@ -114,8 +115,8 @@ async def _send(run: "RunState") -> "tuple[list[Outcome], list[Outcome]]":
 
     ports = run.ports()
     orchestrate, broker, record = (f"http://127.0.0.1:{ports[name]}" for name in ("orchestrate", "broker", "record"))
-    async with Services(TENANT) as services:
-        content = [await send_content(case, orchestrate, services) for case in CONTENT]
+    async with Services(TENANT) as services, AsyncLlamaMapper(orchestrate, tenant=TENANT) as mapper:
+        content = [await send_content(case, mapper) for case in CONTENT]
         ingress = f"{broker}/{NAMESPACE}/{BROKER}"
         reports = await asyncio.gather(*(send_report(case, ingress, record, services) for case in REPORTS))
     return content, list(reports)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from llama_mapper.client import AsyncLlamaMapper, LlamaMapperError
 from llama_mapper.contracts.events import FindingReported
-from llama_mapper.contracts.orchestration import OrchestrateResponse
 from llama_mapper.contracts.records import RecordedFindings
 
 from .demo_cases import ContentCase, ReportCase
@@ -44,17 +44,13 @@ class Outcome:
     trouble: str = ""
 
 
-async def send_content(case: ContentCase, orchestrate: str, services: Services) -> Outcome:
+async def send_content(case: ContentCase, mapper: AsyncLlamaMapper) -> Outcome:
     """Ask orchestrate about one text; a refusal is part of the outcome, not an error."""
-    body = {"content": case.content, "content_type": case.content_type, "priority": case.priority}
     began = time.perf_counter()
     try:
-        answer = await services.ask("POST", f"{orchestrate}/api/v1/orchestrate", json=body)
-        response = OrchestrateResponse.model_validate_json(answer.content)
-    except ServiceRefused as refusal:
+        response = await mapper.orchestrate(case.content, content_type=case.content_type, priority=case.priority)
+    except LlamaMapperError as refusal:
         return Outcome(case.name, seconds=time.perf_counter() - began, trouble=str(refusal))
-    except ValidationError:
-        return Outcome(case.name, seconds=time.perf_counter() - began, trouble="an answer in a shape we do not know")
     seconds = time.perf_counter() - began
     analysis = response.analysis
     return Outcome(

@@ -14,16 +14,18 @@ from .refusing import FAILED, MISUSED, in_plain_words, refuse
 from .run import RunDir
 
 if TYPE_CHECKING:
+    from llama_mapper.client import AsyncLlamaMapper
+
     from .scan_input import Item, Shape, Unreadable
     from .scan_output import Tally, Writer
     from .scan_run import Judge
-    from .services import Services
 
 app = typer.Typer()
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
 EXCERPT_CHARACTERS = 80
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 120.0
+"""For one text, with waiting for its turn where orchestrate says how long."""
 
 
 class By(StrEnum):
@@ -45,9 +47,11 @@ class FailOn(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How to scan; *bytes* is the size of the input where that is known."""
+    """Whom to ask and how; *bytes* is the size of the input where that is known."""
 
+    url: str
     tenant: str
+    api_key: str | None
     jobs: int
     bytes: int | None
 
@@ -67,6 +71,9 @@ def scan(
     detector: Annotated[list[str] | None, typer.Option("--detector", help="Detector or family; repeatable.")] = None,
     tenant: Annotated[str, typer.Option(help="In whose name to ask.")] = "demo",
     url: Annotated[str | None, typer.Option(help="Where orchestrate answers; else where the local run has it.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="LLAMA_MAPPER_API_KEY", help="For a tenant that needs one; better not typed.")
+    ] = None,
     run_dir: RunDir = None,
 ) -> None:
     """Judge every line of a text file, a whole file, or JSON lines.
@@ -79,20 +86,22 @@ def scan(
         from .scan_input import read
         from .scan_output import writer
         from .scan_run import Judge
-        from .services import Services, running
+        from .services import running
 
         shape: Shape = "jsonl" if jsonl or field or Path(file).suffix in JSON_LINES else "lines"
         if by is By.FILE:
             if shape == "jsonl":
                 refuse("--by file reads one text; JSON lines hold many", MISUSED)
             shape = "whole"
-        where = (url or running("orchestrate", run_dir)).rstrip("/")
+        where = url or running("orchestrate", run_dir)
+        if not where.startswith(("http://", "https://")):
+            refuse("--url starts with http:// or https://", MISUSED)
 
-        def judge(services: Services) -> Judge:
-            return Judge(services, where, tuple(detector or ()), EXCERPT_CHARACTERS if show else 0)
+        def judge(mapper: "AsyncLlamaMapper") -> Judge:
+            return Judge(mapper, tuple(detector or ()), EXCERPT_CHARACTERS if show else 0)
 
         out = writer(format.value, show=show)
-        tally = asyncio.run(_scan(read(source, shape, field), out, judge, Asked(tenant, jobs, total)))
+        tally = asyncio.run(_scan(read(source, shape, field), out, judge, Asked(where, tenant, api_key, jobs, total)))
     if format is not Format.TABLE:
         typer.echo(tally.line(), err=True)
     if fail_on and tally.reaches(fail_on.value):
@@ -114,16 +123,17 @@ def _opened(file: str) -> Iterator[tuple[BinaryIO, int | None]]:
 
 
 async def _scan(
-    items: "Iterator[Item | Unreadable]", out: "Writer", judge: "Callable[[Services], Judge]", asked: Asked
+    items: "Iterator[Item | Unreadable]", out: "Writer", judge: "Callable[[AsyncLlamaMapper], Judge]", asked: Asked
 ) -> "Tally":
     """Judge everything, with a progress bar on stderr where somebody watches."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from llama_mapper.client import AsyncLlamaMapper
+
     from .scan_input import Unreadable
     from .scan_output import Tally
     from .scan_run import judge_all
-    from .services import Services
 
     tally, errors = Tally(), Console(stderr=True)
     bar = Progress(
@@ -135,10 +145,16 @@ async def _scan(
         transient=True,
         disable=not errors.is_terminal,
     )
-    async with Services(asked.tenant, timeout_seconds=TIMEOUT_SECONDS, connections=asked.jobs) as services:
+    async with AsyncLlamaMapper(
+        asked.url,
+        api_key=asked.api_key,
+        tenant=asked.tenant,
+        timeout_seconds=TIMEOUT_SECONDS,
+        connections=asked.jobs,
+    ) as mapper:
         with bar:
             task = bar.add_task("scan", total=asked.bytes, done=0)
-            async for result in judge_all(items, judge(services).judge, asked.jobs):
+            async for result in judge_all(items, judge(mapper).judge, asked.jobs):
                 tally.add(result)
                 out.add(result)
                 if isinstance(result, Unreadable):

@@ -5,20 +5,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
+from llama_mapper.client import AsyncLlamaMapper, LlamaMapperError, NoAnswer, Options
 from llama_mapper.contracts.orchestration import OrchestrateResponse
 from llama_mapper.contracts.wire import MAX_CONTENT_CHARACTERS
 
 from .scan_input import Item, Unreadable
-from .services import NothingAnswers, ServiceRefused, Services
+from .services import START_HINT, NothingAnswers
 
 OVERLAP_CHARACTERS = 500
 """Wider than any entity we know, so that what lies on a cut is whole in one of the two parts."""
 ACTIONS = ("allow", "flag", "redact", "human_review", "block")
 """Weakest first."""
-ATTEMPTS = 5
-LONGEST_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +77,11 @@ def merge(item: Item, answers: Sequence[OrchestrateResponse], excerpt_characters
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Asks orchestrate at *url*; the policy chooses the detectors unless some are named."""
+    """Asks orchestrate; the policy chooses the detectors unless some are named."""
 
-    services: Services
-    url: str
+    mapper: AsyncLlamaMapper
     detectors: tuple[str, ...] = ()
     excerpt_characters: int = 0
-    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def judge(self, item: Item) -> Result:
         """Judge one text; a refusal is the text's own trouble.
@@ -94,31 +89,18 @@ class Judge:
         Raises:
             NothingAnswers: orchestrate is not there, so no other text can work either.
         """
-        try:
-            answers = [await self._ask(part) for part in cut(item.text)]
-        except NothingAnswers:
-            raise
-        except ServiceRefused as refusal:
-            return Unreadable(item.line, str(refusal), item.size)
-        except ValidationError:
-            return Unreadable(item.line, "an answer in a shape we do not know", item.size)
-        return merge(item, answers, self.excerpt_characters)
-
-    async def _ask(self, content: str) -> OrchestrateResponse:
-        body: dict[str, object] = {"content": content, "priority": "low"}
+        options: Options = {"priority": "low"}
         if self.detectors:
-            body["detector_types"] = self.detectors
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                answer = await self.services.ask("POST", f"{self.url}/api/v1/orchestrate", json=body)
-                return OrchestrateResponse.model_validate_json(answer.content)
-            except ServiceRefused as refusal:
-                if not refusal.passing or attempt >= ATTEMPTS:
-                    raise
-                seconds = refusal.retry_after_seconds or 0.2 * 2**attempt
-            await self.pause(min(seconds, LONGEST_PAUSE_SECONDS))
+            options["detector_types"] = self.detectors
+        try:
+            answers = [await self.mapper.orchestrate(part, **options) for part in cut(item.text)]
+        except NoAnswer as error:
+            if error.unsent:
+                raise NothingAnswers(f"{error}; {START_HINT}") from error
+            return Unreadable(item.line, str(error), item.size)
+        except LlamaMapperError as error:
+            return Unreadable(item.line, str(error), item.size)
+        return merge(item, answers, self.excerpt_characters)
 
 
 async def judge_all(

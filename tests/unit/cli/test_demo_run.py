@@ -6,10 +6,12 @@ import httpx
 from llama_mapper.cli.demo_cases import ContentCase, ReportCase
 from llama_mapper.cli.demo_run import Found, Outcome, send_content, send_report
 from llama_mapper.cli.services import Services
+from llama_mapper.client import AsyncLlamaMapper
 from llama_mapper.contracts.events import FindingReported
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.mapping import VendorFinding
 from llama_mapper.contracts.orchestration import OrchestrateResponse
+from llama_mapper.contracts.problems import Unavailable
 
 MakeAnswer = Callable[..., OrchestrateResponse]
 REPORT = ReportCase("Gitleaks", (VendorFinding(detector=DetectorId("gitleaks"), label="github-pat"),))
@@ -29,18 +31,21 @@ async def test_a_text_comes_back_with_labels_decision_and_risk(make_answer: Make
         assert json.loads(request.content)["content_type"] == "code"
         return httpx.Response(206, content=answer.model_dump_json())
 
-    async with Services("demo", transport=httpx.MockTransport(orchestrate)) as services:
-        outcome = await send_content(ContentCase("Code", "x = 1", "code"), "http://orchestrate", services)
+    transport = httpx.MockTransport(orchestrate)
+    async with AsyncLlamaMapper("http://orchestrate", tenant="demo", transport=transport) as mapper:
+        outcome = await send_content(ContentCase("Code", "x = 1", "code"), mapper)
     assert outcome.found == (Found("SECRET", 4, "EMAIL_ADDRESS"),)
     assert (outcome.action, outcome.risk_score, outcome.coverage) == ("block", 77.0, 0.8)
 
 
 async def test_a_refused_text_is_an_outcome() -> None:
     def orchestrate(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(503, json={"detail": "not ready: detect"})
+        document = Unavailable("not ready: detect").document("correlation-1")
+        headers = {"content-type": "application/problem+json"}
+        return httpx.Response(503, content=document.model_dump_json(), headers=headers)
 
-    async with Services("demo", transport=httpx.MockTransport(orchestrate)) as services:
-        outcome = await send_content(ContentCase("Recipe", "bread"), "http://orchestrate", services)
+    async with AsyncLlamaMapper("http://orchestrate", attempts=1, transport=httpx.MockTransport(orchestrate)) as mapper:
+        outcome = await send_content(ContentCase("Recipe", "bread"), mapper)
     assert outcome.trouble == "http://orchestrate answered 503: not ready: detect"
 
 

@@ -1,14 +1,17 @@
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
+import stamina
 
 from llama_mapper.cli.scan_input import Item, Unreadable
 from llama_mapper.cli.scan_run import Judge, Result, Verdict, cut, judge_all, merge
-from llama_mapper.cli.services import NothingAnswers, Services
+from llama_mapper.cli.services import NothingAnswers
+from llama_mapper.client import AsyncLlamaMapper
 from llama_mapper.contracts.orchestration import OrchestrateResponse
+from llama_mapper.contracts.problems import InvalidRequest
 
 MakeAnswer = Callable[..., OrchestrateResponse]
 
@@ -50,32 +53,36 @@ def test_the_text_stays_out_unless_an_excerpt_is_asked_for(make_answer: MakeAnsw
     assert merge(item("my secret"), [make_answer()], 4).excerpt == "my s"
 
 
+@pytest.fixture(autouse=True)
+def no_pauses() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=5, cap=True):
+        yield
+
+
 class Door:
-    """Stands in for orchestrate: gives *answers* one after the other, the last one for ever, and keeps the pauses."""
+    """Stands in for orchestrate: gives *answers* one after the other, the last one for ever."""
 
     def __init__(self, *answers: httpx.Response) -> None:
         self._answers = list(answers)
         self.requests: list[httpx.Request] = []
-        self.pauses: list[float] = []
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
-    async def pause(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-
     async def judge(self, one: Item) -> Result:
-        async with Services("demo", transport=httpx.MockTransport(self.answer)) as services:
-            return await Judge(services, "http://orchestrate", pause=self.pause).judge(one)
+        async with AsyncLlamaMapper("http://orchestrate", transport=httpx.MockTransport(self.answer)) as mapper:
+            return await Judge(mapper).judge(one)
 
 
 def good(answer: OrchestrateResponse) -> httpx.Response:
     return httpx.Response(200, content=answer.model_dump_json())
 
 
-def problem(status: int, **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"detail": "check: content"}, headers=headers)
+def problem() -> httpx.Response:
+    document = InvalidRequest("check: content").document("correlation-1")
+    headers = {"content-type": "application/problem+json"}
+    return httpx.Response(400, content=document.model_dump_json(), headers=headers)
 
 
 async def test_a_text_is_judged(make_answer: MakeAnswer) -> None:
@@ -91,10 +98,10 @@ async def test_a_text_too_long_for_one_request_is_asked_in_parts(make_answer: Ma
     assert verdict.parts == len(door.requests) == 2
 
 
-async def test_a_full_service_is_asked_again_when_it_says(make_answer: MakeAnswer) -> None:
+async def test_a_full_service_is_asked_again(make_answer: MakeAnswer) -> None:
     door = Door(httpx.Response(429, headers={"Retry-After": "7"}), good(make_answer()))
     assert isinstance(await door.judge(item()), Verdict)
-    assert door.pauses == [7.0]
+    assert len(door.requests) == 2
 
 
 async def test_a_service_that_stays_away_is_given_up() -> None:
@@ -106,14 +113,14 @@ async def test_a_service_that_stays_away_is_given_up() -> None:
 
 
 async def test_a_refused_text_is_not_asked_again() -> None:
-    door = Door(problem(400))
+    door = Door(problem())
     assert await door.judge(item("a", 3)) == Unreadable(3, "http://orchestrate answered 400: check: content", 1)
     assert len(door.requests) == 1
 
 
 async def test_an_unknown_shape_is_the_texts_own_trouble() -> None:
     assert await Door(httpx.Response(200, json={})).judge(item()) == Unreadable(
-        1, "an answer in a shape we do not know", 1
+        1, "http://orchestrate answered 200 in a shape we do not know", 1
     )
 
 
@@ -121,9 +128,9 @@ async def test_nobody_there_ends_the_scan() -> None:
     def refused(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused")
 
-    async with Services("demo", transport=httpx.MockTransport(refused)) as services:
+    async with AsyncLlamaMapper("http://orchestrate", transport=httpx.MockTransport(refused)) as mapper:
         with pytest.raises(NothingAnswers, match="nothing answers on http://orchestrate; start it with"):
-            await Judge(services, "http://orchestrate").judge(item())
+            await Judge(mapper).judge(item())
 
 
 async def test_results_keep_the_order_of_the_lines() -> None:

@@ -21,6 +21,17 @@ def route(asked: str, detector: str, family: str = "pii", **rest: bool) -> Route
     return Route(DetectorId(asked), DetectorId(detector), family=family, version=f"{detector}-1", **rest)  # type: ignore[arg-type] # a family
 
 
+def test_a_vendors_api_stands_beside_the_embedded_ones_by_id_and_by_family() -> None:
+    directory = Directory((info("words", "pii"),), frozenset(), {"dlp": "words"}, (info("dlp", "pii"),))
+    served = Route(DetectorId("dlp"), DetectorId("dlp"), model_server=True, family="pii", version="dlp-1")
+    assert directory.available == ["dlp", "words"]
+    assert directory.routes(["dlp"], "f") == (served,)
+    assert directory.routes(["pii"], "f") == (
+        route("pii", "words"),
+        Route(DetectorId("pii"), DetectorId("dlp"), model_server=True, family="pii", version="dlp-1"),
+    )
+
+
 @pytest.mark.parametrize(
     ("names", "routes"),
     [
