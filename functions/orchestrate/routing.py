@@ -30,10 +30,11 @@ class Directory:
     embedded: tuple[DetectorInfo, ...]
     model_servers: frozenset[str]
     stand_ins: Mapping[str, str]
+    http: tuple[DetectorInfo, ...] = ()
 
     @property
     def available(self) -> list[str]:
-        return sorted({d.id for d in self.embedded} | self.model_servers)
+        return sorted({d.id for d in (*self.embedded, *self.http)} | self.model_servers)
 
     def routes(self, names: Iterable[str], field: str) -> tuple[Route, ...]:
         """Resolve ids and families, each detector once, in the order named.
@@ -51,15 +52,22 @@ class Directory:
         asked = DetectorId(name)
         if name in self.model_servers:
             return [Route(asked, asked, model_server=True)]
+        if served := [_served(info, asked) for info in self.http if info.id == name]:
+            return served
         by_id = {d.id: d for d in self.embedded}
         if info := by_id.get(asked):
             return [_embedded(asked, info)]
         if info := by_id.get(DetectorId(self.stand_ins.get(name, ""))):
             return [_embedded(asked, info, stands_in=True)]
-        if family := [info for info in self.embedded if info.family == name]:
-            return [_embedded(asked, info) for info in family]
+        family = [_embedded(asked, info) for info in self.embedded if info.family == name]
+        if family := [*family, *(_served(info, asked) for info in self.http if info.family == name)]:
+            return family
         message = "no such detector or family; GET /api/v1/detectors lists them"
         raise InvalidRequest(f"check: {place}", errors=(FieldError(field=place, message=message),))
+
+
+def _served(info: DetectorInfo, asked: DetectorId) -> Route:
+    return Route(asked, info.id, model_server=True, family=info.family, version=info.version)
 
 
 def _embedded(asked: DetectorId, info: DetectorInfo, *, stands_in: bool = False) -> Route:

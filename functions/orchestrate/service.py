@@ -131,6 +131,10 @@ class Orchestrator:
     model_server_names: frozenset[str]
     stand_ins: dict[str, str]
     versions: Versions
+    http_detectors: tuple[DetectorInfo, ...] = ()
+    """Those behind a vendor's API; ``model_servers`` asks them."""
+    vocabularies: ReadOnly[DetectorId, DetectorId] = field(default_factory=dict)
+    """Whose words a detector speaks, where that is not its own id."""
 
     async def judge(
         self,
@@ -204,7 +208,7 @@ class Orchestrator:
         )
 
     async def directory(self) -> Directory:
-        return Directory(await self.detect.known(), self.model_server_names, self.stand_ins)
+        return Directory(await self.detect.known(), self.model_server_names, self.stand_ins, self.http_detectors)
 
     async def _choose(self, request: OrchestrateRequest) -> tuple[tuple[Route, ...], Selection]:
         """Return what to run, and what the policy or the caller wants to have run."""
@@ -249,7 +253,12 @@ class Orchestrator:
         """Map each distinct vendor label once, then give every detection its label's mapping; return both."""
         findings = found(reports)
         distinct = {(f.detector, f.detector_version, f.label, f.severity): f for f in findings}
-        words = [f.model_copy(update={"score": None, "span": None}) for f in distinct.values()]
+        words = [
+            f.model_copy(
+                update={"score": None, "span": None, "detector": self.vocabularies.get(f.detector, f.detector)}
+            )
+            for f in distinct.values()
+        ]
         seconds = min(self.deadlines.mapper_seconds, max(0.05, deadline - time.monotonic()))
         mappings = await or_none(self.mapper.map(words, seconds, tenant_id), "mapper", degraded) if words else ()
         if mappings is None:  # fail closed: what nobody could map is unknown, and the policy sends it to a person

@@ -10,6 +10,7 @@ from llama_mapper.chassis.settings import ServiceSettings
 from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId
 from llama_mapper.identity.tokens import Issuer
 
+from .http_setup import HttpDetector
 from .model_servers import Head
 
 FOLDER = Path(__file__).parent
@@ -56,6 +57,16 @@ class Settings(ServiceSettings):
     )
     model_heads: dict[AnyDetectorId, Head] = Field(
         default={}, description="Detector name -> the words behind the class indices that its server answers"
+    )
+    http_detectors: dict[AnyDetectorId, HttpDetector] = Field(
+        default={}, description="Detector name -> the adapter, address and key of the JSON API behind it"
+    )
+    http_adapters: Path | None = Field(
+        default=None, description="Folder of adapters of your own; one named as a ready one takes its place"
+    )
+    vocabularies: Path = Field(
+        default=FOLDER.parents[1] / "inference-services" / "mapper" / "vocabularies",
+        description="Folder that adapters' labels are checked against; where it is not there they are not",
     )
     stand_ins: dict[AnyDetectorId, AnyDetectorId] = Field(
         default={
