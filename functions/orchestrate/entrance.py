@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import httpx
 from redis.asyncio import Redis
-from throttled.asyncio import RedisStore
 
 from llama_mapper.chassis.sealing import Sealer
 from llama_mapper.identity.audit_logs import AuditLog, RedisAudit
@@ -18,7 +17,7 @@ from llama_mapper.identity.tokens import KeySet, Tokens
 from .gate import Gate
 from .idempotency import Idempotency
 from .kept_answers import RedisAnswers
-from .limits import Limits
+from .limits import Limits, SharedStore
 from .service import Policy
 from .settings import Settings
 
@@ -35,8 +34,11 @@ class Entrance:
     audit: AuditLog | None
     codes: OneTimeCodes | None
     redis: "Redis | None"
+    counts: SharedStore | None
 
     async def aclose(self) -> None:
+        if self.counts is not None:
+            await self.counts.aclose()
         if self.redis is not None:
             await self.redis.aclose()
 
@@ -51,8 +53,9 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
     codes = OneTimeCodes(RedisCodes(redis), sealer) if redis and sealer and keys else None
     tokens = [Tokens(one, KeySet(str(one.jwks_url), client), pepper) for one in settings.issuers if pepper]
     secret = pepper or settings.hmac_key.get_secret_value().encode() or b"no secret is configured"
+    counts = SharedStore(server=url, options=_options()) if url else None
     limits = Limits(
-        RedisStore(server=url, options=_options()) if url else None,
+        counts,
         identity=settings.requests_per_minute,
         address=settings.requests_per_minute_address,
         daily=settings.requests_per_day,
@@ -64,6 +67,7 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
         audit=RedisAudit(redis) if redis and keys else None,
         codes=codes,
         redis=redis,
+        counts=counts,
     )
 
 

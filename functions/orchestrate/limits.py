@@ -8,8 +8,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
-from throttled.asyncio import BaseStore, MemoryStore, Throttled, rate_limiter
+from redis.asyncio import Redis
+from throttled.asyncio import BaseStore, MemoryStore, RedisStore, Throttled, rate_limiter
 from throttled.exceptions import StoreUnavailableError
 
 from llama_mapper.chassis import metrics
@@ -47,6 +49,13 @@ def per_minute(name: str, most: int) -> Limit:
 
 def per_day(name: str, most: int) -> Limit:
     return Limit(name, most, 86_400, most)
+
+
+class SharedStore(RedisStore):
+    """throttled's store, which can be closed."""
+
+    async def aclose(self) -> None:
+        await cast(Redis, self._backend.get_client()).connection_pool.disconnect()
 
 
 class Limits:
