@@ -28,7 +28,7 @@ class Together(Generic[Item, Result]):
         """Return what *work* made of *item*.
 
         Raises:
-            Unavailable: *work* failed with this item alone, too.
+            Unavailable: *work* failed with this item alone, too. Its other faults reach the whole batch.
         """
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
@@ -40,28 +40,29 @@ class Together(Generic[Item, Result]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-                if not await self._try(batch) and len(batch) > 1:
+                if not await self._try(batch):
                     for one in batch:  # what one item is refused for must not fail the others
                         await self._try([one], last=True)
         finally:
             self._round = None
 
     async def _try(self, batch: Sequence[tuple[Item, "asyncio.Future[Result]"]], *, last: bool = False) -> bool:
-        try:
-            results = await self._work([item for item, _ in batch])
-        except Unavailable as problem:
-            if last or len(batch) == 1:
-                _settle(batch[0][1], problem)
+        # Gathered, so that a fault of ours is an answer too: whoever waits must not wait for ever.
+        (outcome,) = await asyncio.gather(self._work([item for item, _ in batch]), return_exceptions=True)
+        if isinstance(outcome, Unavailable) and not last and len(batch) > 1:
             return False
+        results: Sequence[Result | BaseException] = (
+            [outcome] * len(batch) if isinstance(outcome, BaseException) else outcome
+        )
         for (_, future), result in zip(batch, results, strict=True):
             _settle(future, result)
         return True
 
 
-def _settle(future: "asyncio.Future[Result]", outcome: Result | Unavailable) -> None:
+def _settle(future: "asyncio.Future[Result]", outcome: Result | BaseException) -> None:
     if future.done():  # its caller went away
         return
-    if isinstance(outcome, Unavailable):
+    if isinstance(outcome, BaseException):
         future.set_exception(outcome)
     else:
         future.set_result(outcome)

@@ -87,3 +87,12 @@ async def test_a_caller_that_went_away_holds_nobody_up() -> None:
     work.gate.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [results[0], results[2]] == [2, 6]
+
+
+async def test_a_fault_of_ours_reaches_everybody_who_waits() -> None:
+    async def broken(items: Sequence[int]) -> Sequence[int]:
+        raise ZeroDivisionError
+
+    call = Together(broken)
+    results = await asyncio.gather(*(call(number) for number in range(3)), return_exceptions=True)
+    assert [type(one) for one in results] == [ZeroDivisionError] * 3
