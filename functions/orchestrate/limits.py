@@ -63,10 +63,12 @@ class Limits:
 
     def __init__(self, store: BaseStore | None, *, identity: int, address: int, daily: int | None = None) -> None:
         self._identity = per_minute("identity", identity)
-        self._open = per_minute("address", address)
+        self._address = per_minute("address", address)
         self._daily = per_day("tenant-day", daily) if daily else None
-        self._shared = store
-        self._own = MemoryStore()
+        limits = [limit for limit in (self._identity, self._address, self._daily) if limit]
+        self._shared = {limit.name: _limiter(limit, store) for limit in limits} if store is not None else None
+        own = MemoryStore()
+        self._own = {limit.name: _limiter(limit, own) for limit in limits}
 
     async def take(self, principal: Principal, tenant_id: TenantId, address: str, cost: int = 1) -> Sequence[Standing]:
         """Count a request of *cost* items; the first standing that is refused is the last in the answer.
@@ -75,7 +77,7 @@ class Limits:
             address: a pseudonym of the caller's network: what is counted is kept.
         """
         if principal.kind == "open":
-            wanted = [(self._open, f"address:{address}"), (self._identity, f"tenant:{tenant_id}")]
+            wanted = [(self._address, f"address:{address}"), (self._identity, f"tenant:{tenant_id}")]
         else:
             wanted = [(self._identity, principal.subject)]
         if self._daily:
@@ -90,17 +92,20 @@ class Limits:
     async def _one(self, limit: Limit, key: str, cost: int) -> Standing:
         if self._shared is not None:
             try:
-                return await self._counted(limit, key, cost, self._shared)
+                return await self._counted(limit, key, cost, self._shared[limit.name])
             except StoreUnavailableError:
                 metrics.FALLBACKS.labels("limits.own").inc()
-        return await self._counted(limit, key, cost, self._own)
+        return await self._counted(limit, key, cost, self._own[limit.name])
 
-    async def _counted(self, limit: Limit, key: str, cost: int, store: BaseStore) -> Standing:
-        quota = rate_limiter.per_duration(timedelta(seconds=limit.seconds), limit.most, burst=limit.burst)
-        throttled = Throttled(using="gcra", quota=quota, store=store, key_prefix="limits")
+    async def _counted(self, limit: Limit, key: str, cost: int, throttled: Throttled) -> Standing:
         result = await throttled.limit(f"{limit.name}:{key}", cost=cost)
         state = result.state
         return Standing(limit, state.remaining, state.reset_after, max(0.0, state.retry_after), result.limited)
+
+
+def _limiter(limit: Limit, store: BaseStore) -> Throttled:
+    quota = rate_limiter.per_duration(timedelta(seconds=limit.seconds), limit.most, burst=limit.burst)
+    return Throttled(using="gcra", quota=quota, store=store, key_prefix="limits")
 
 
 def headers(standings: Sequence[Standing]) -> dict[str, str]:
