@@ -94,8 +94,7 @@ class RegoPolicy:
         answer = self._ask("access", {"principal": who, "action": action, "tenant_id": tenant_id})
         if answer.get("allow") is True:
             return
-        reasons = [str(reason) for reason in answer.get("reasons", ["policy.undecided"])]
-        detail = "; ".join(_REASONS.get(reason, "not allowed") for reason in reasons)
+        reasons, detail = _refusal(answer)
         if principal.kind == "open":
             raise Unauthorized(detail)
         # RFC 9470 section 3: what a client must do to be let in the next time.
@@ -109,8 +108,7 @@ class RegoPolicy:
         )
         if answer.get("allow") is True:
             return
-        reasons = [str(reason) for reason in answer.get("reasons", ["policy.undecided"])]
-        detail = "; ".join(_REASONS.get(reason, "not allowed") for reason in reasons)
+        reasons, detail = _refusal(answer)
         if "tenant.unknown" in reasons or "tenant.needs_key" in reasons:
             raise Unauthorized(detail)
         raise InsufficientRbac(detail)
@@ -168,3 +166,9 @@ class RegoPolicy:
             return engine.eval_rule(f"data.llama_mapper.{name}.{name}")
         except RuntimeError as error:
             raise Unavailable(f"the {name} policy cannot be evaluated") from error
+
+
+def _refusal(answer: Mapping[str, Any]) -> tuple[list[str], str]:
+    """A refusal's codes, and the same in words."""
+    reasons = [str(reason) for reason in answer.get("reasons", ["policy.undecided"])]
+    return reasons, "; ".join(_REASONS.get(reason, "not allowed") for reason in reasons)
