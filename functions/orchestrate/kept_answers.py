@@ -4,9 +4,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from llama_mapper.contracts.problems import Unavailable
+from llama_mapper.identity.reaching import reached
 
 from .idempotency import Kept
 
@@ -52,10 +51,8 @@ class RedisAnswers:
         return f"{self._prefix}:{name}"
 
     async def _asked(self, question: Awaitable[Any]) -> Any:
-        try:
+        with reached("the store of answers"):
             return await question
-        except RedisError as error:
-            raise Unavailable("the store of answers does not answer", retry_after_seconds=1) from error
 
 
 def _packed(kept: Kept) -> bytes:

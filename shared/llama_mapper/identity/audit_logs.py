@@ -4,13 +4,13 @@ from collections.abc import Awaitable
 from typing import Protocol, cast
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, WatchError
+from redis.exceptions import WatchError
 
 from llama_mapper.contracts.audit import AuditEntry, AuditRecord
 from llama_mapper.contracts.identifiers import TenantId
-from llama_mapper.contracts.problems import Unavailable
 
 from .audit import GENESIS, linked
+from .reaching import reached
 
 
 class AuditLog(Protocol):
@@ -43,7 +43,7 @@ class RedisAudit:
 
     async def append(self, entry: AuditEntry) -> AuditRecord:
         name = f"{self._prefix}:{entry.tenant_id}"
-        try:
+        with reached("the audit log"):
             while True:
                 async with self._redis.pipeline(transaction=True) as pipe:
                     await pipe.watch(name)
@@ -58,13 +58,9 @@ class RedisAudit:
                     except WatchError:
                         continue  # somebody else was first: theirs is the one before
                     return record
-        except RedisError as error:
-            raise Unavailable("the audit log does not answer", retry_after_seconds=1) from error
 
     async def read(self, tenant_id: TenantId, start: int = 0, count: int = 100) -> tuple[AuditRecord, ...]:
-        try:
+        with reached("the audit log"):
             name = f"{self._prefix}:{tenant_id}"
             kept = await cast(Awaitable[list[bytes]], self._redis.lrange(name, start, start + count - 1))
-        except RedisError as error:
-            raise Unavailable("the audit log does not answer", retry_after_seconds=1) from error
         return tuple(AuditRecord.model_validate_json(record) for record in kept)

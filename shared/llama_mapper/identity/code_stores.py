@@ -5,9 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
-from llama_mapper.contracts.problems import Unavailable
+from .reaching import reached
 
 # Sets the step only where it is later than the one before, in one go: two requests must not both use a code.
 _USE = """
@@ -70,10 +69,8 @@ class RedisCodes:
         return bool(await self._asked(self._use(keys=[self._name("otp-step", key_id)], args=[step])))
 
     async def _asked(self, question: Awaitable[Any]) -> Any:
-        try:
+        with reached("the key store"):
             return await question
-        except RedisError as error:
-            raise Unavailable("the key store does not answer", retry_after_seconds=1) from error
 
     def _name(self, what: str, key_id: str) -> str:
         return f"{self._prefix}:{what}:{key_id}"

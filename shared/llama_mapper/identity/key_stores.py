@@ -7,13 +7,13 @@ from typing import cast
 from pydantic import ValidationError
 from pydantic_core import to_jsonable_python
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import ApiKey
 from llama_mapper.contracts.problems import Unavailable
 
 from .keys import KeyChanges, StoredKey
+from .reaching import reached
 
 Field = bytes | bytearray | memoryview | str | int | float
 """What redis-py takes for a hash's field, and for its value."""
@@ -45,10 +45,8 @@ class RedisKeys:
         self._prefix = prefix
 
     async def get(self, key_id: str) -> StoredKey | None:
-        try:
+        with reached("the key store"):
             fields = await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(self._key(key_id)))
-        except RedisError as error:
-            raise Unavailable("the key store does not answer", retry_after_seconds=1) from error
         return _read(fields) if fields else None
 
     async def add(self, stored: StoredKey) -> None:
@@ -56,26 +54,20 @@ class RedisKeys:
             name: json.dumps(value) for name, value in stored.key.model_dump(mode="json").items()
         }
         fields["digest"] = stored.digest.hex()
-        try:
+        with reached("the key store"):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hset(self._key(stored.key.id), mapping=fields)
                 pipe.sadd(self._tenant(stored.key.tenant_id), stored.key.id)
                 await pipe.execute()
-        except RedisError as error:
-            raise Unavailable("the key store does not answer", retry_after_seconds=1) from error
 
     async def change(self, key_id: str, changes: KeyChanges) -> None:
         fields: dict[Field, Field] = {name: json.dumps(to_jsonable_python(value)) for name, value in changes.items()}
-        try:
+        with reached("the key store"):
             await self._redis.hset(self._key(key_id), mapping=fields)
-        except RedisError as error:
-            raise Unavailable("the key store does not answer", retry_after_seconds=1) from error
 
     async def of(self, tenant_id: TenantId) -> tuple[ApiKey, ...]:
-        try:
+        with reached("the key store"):
             ids = await cast(Awaitable[set[bytes]], self._redis.smembers(self._tenant(tenant_id)))
-        except RedisError as error:
-            raise Unavailable("the key store does not answer", retry_after_seconds=1) from error
         found = [await self.get(key_id.decode()) for key_id in sorted(ids)]
         return tuple(stored.key for stored in found if stored)
 
