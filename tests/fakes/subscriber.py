@@ -83,13 +83,6 @@ class Subscriber:
         await Response(answer.body, answer.status, answer.headers)(scope, receive, send)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def listening(behave: Behaviour | None = None, port: int = 0) -> AsyncIterator[Subscriber]:
     """Run a subscriber; it answers 204 unless *behave* says otherwise."""

@@ -1,7 +1,6 @@
 """An image run as a pod's security context runs it: not root, no right, nothing to write to but the scratch folders."""
 
 import shutil
-import socket
 import subprocess
 import time
 import uuid
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+
+from tests.fakes.free_ports import free_port
 
 from .commands import CommandFailed, run
 
@@ -44,12 +45,6 @@ def podman(*arguments: str) -> str:
 def _podman() -> tuple[str, ...]:
     runtime = ("--runtime", "runc") if shutil.which("runc") else ()
     return ("podman", "--cgroup-manager", "cgroupfs", *runtime)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Cold start: spawn to the first 200 on /health, one function at a time, beside a bare Starlette application.
 
-usage: .venv/bin/python tests/performance/cold_start.py [runs]
+usage: .venv/bin/python -m tests.performance.cold_start [runs]
 """
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.fakes.free_ports import free_port
+
 ROOT = Path(__file__).parents[2]
 BARE = """
 from starlette.applications import Starlette
@@ -21,12 +22,6 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 app = Starlette(routes=[Route("/health", lambda request: PlainTextResponse("ok"))])
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def spawn_to_200(command: list[str], environment: dict[str, str], cwd: Path) -> float:

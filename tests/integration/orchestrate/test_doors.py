@@ -23,10 +23,11 @@ from llama_mapper.identity.key_stores import RedisKeys
 from llama_mapper.identity.keys import Keys
 from llama_mapper.identity.one_time_codes import OneTimeCodes
 from tests.fakes.bridge import AsyncBridge, Bridge
+from tests.fakes.free_ports import free_port
 from tests.fakes.functions import serving
 from tests.fakes.orchestration import report
 from tests.fakes.services import BROKER, JSON, Services, running
-from tests.fakes.subscriber import Answer, Received, free_port
+from tests.fakes.subscriber import Answer, Received
 
 openai = pytest.importorskip("openai", reason="OpenAI's client is not installed")
 

@@ -12,9 +12,10 @@ from llama_mapper.chassis import metrics
 from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.orchestration import OrchestrateResponse
 from llama_mapper.contracts.schemas import schema_of
+from tests.fakes.free_ports import free_port
 from tests.fakes.functions import serving
 from tests.fakes.services import BROKER, Services, running
-from tests.fakes.subscriber import Answer, Received, free_port
+from tests.fakes.subscriber import Answer, Received
 
 PATH = "/api/v1/orchestrate"
 DEMO = {"X-Tenant-ID": "demo"}

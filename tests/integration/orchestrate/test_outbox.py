@@ -15,8 +15,9 @@ from llama_mapper.chassis.events import Sink
 from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.identifiers import RequestId
 from llama_mapper.contracts.problems import Unavailable
+from tests.fakes.free_ports import free_port
 from tests.fakes.orchestration import DEMO, VERSIONS
-from tests.fakes.subscriber import Answer, Subscriber, free_port, listening, saying
+from tests.fakes.subscriber import Answer, Subscriber, listening, saying
 
 TAKEN = Answer(202)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

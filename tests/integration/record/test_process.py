@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.fakes.free_ports import free_port
 from tests.unit.record import samples
 
 pytest.importorskip("chdb", reason="the embedded engine is not installed")
@@ -23,9 +23,7 @@ CONNECT_RETRIES = 8  # httpx waits 0.5 s, 1 s, 2 s, ... between them
 
 @contextmanager
 def running(folder: Path, stop: signal.Signals) -> Iterator[httpx.Client]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "FUNCTION_TARGET": "handle",
         "FUNCTION_SOURCE": "functions/record/main.py",

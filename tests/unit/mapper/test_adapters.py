@@ -3,8 +3,8 @@ import pytest
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.mapping import VendorFinding
 from mapper_serving.adapters import MemoryStore, RedisStore, identity
+from tests.fakes.free_ports import free_port
 from tests.fakes.mapping import finding, resolved
-from tests.fakes.subscriber import free_port
 
 
 def fallbacks(name: str) -> float:
