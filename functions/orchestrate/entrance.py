@@ -18,7 +18,7 @@ from .gate import Gate
 from .idempotency import Idempotency
 from .kept_answers import RedisAnswers
 from .limits import Limits, SharedStore
-from .service import Policy
+from .ports import Policy
 from .settings import Settings
 
 STORE_SECONDS = 0.5

@@ -20,7 +20,7 @@ from llama_mapper.identity.one_time_codes import OneTimeCodes
 
 from .callers import Network, address
 from .limits import Limits, headers
-from .service import Policy
+from .ports import Policy
 
 Tenant = Annotated[AnyTenantId | None, Header(alias="X-Tenant-ID")]
 Code = Annotated[str | None, Header(alias="X-One-Time-Code", pattern=r"^[0-9]{6}$")]

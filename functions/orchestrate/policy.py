@@ -18,7 +18,7 @@ from llama_mapper.contracts.orchestration import Coverage, CoverageMethod, Decis
 from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
 from llama_mapper.contracts.wire import Wire
 
-from .service import Selection
+from .ports import Selection
 
 POLICIES = ("access", "admission", "selection", "decision")
 _PLACE = re.compile(r"--> (\S+?\.rego):\d+")

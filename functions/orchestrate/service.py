@@ -3,23 +3,16 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Sequence
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
 
-from llama_mapper.contracts.analysis import Analysis, CanonicalFinding
 from llama_mapper.contracts.detection import DetectorInfo, DetectorReport
 from llama_mapper.contracts.events import DecisionTaken, FindingsMapped
 from llama_mapper.contracts.findings import merge
-from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, RequestId, TenantId
-from llama_mapper.contracts.identity import Principal, Scope
+from llama_mapper.contracts.identifiers import CorrelationId, DetectorId, RequestId, TenantId
 from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import (
-    Coverage,
-    CoverageMethod,
-    Decision,
     OrchestrateRequest,
     OrchestrateResponse,
 )
@@ -27,93 +20,13 @@ from llama_mapper.contracts.problems import AllDetectorsUnavailable, FieldError,
 
 from .conflicts import settle
 from .coverage import cover
+from .ports import Analyze, Deadlines, Detect, Emit, Hash, Map, ModelServers, Policy, Selection
 from .reports import found, one, or_none, outcomes, runs, several, unmapped
 from .routing import Directory, Route
 
 COVERAGE_FLOOR = 0.8
 # Kept back from the detectors' time for mapping, deciding and answering.
 RESERVE_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What the policy wants to run, and to have run."""
-
-    detectors: tuple[DetectorId, ...]
-    required: tuple[DetectorId, ...]
-    method: CoverageMethod
-    weights: ReadOnly[str, float] = field(default_factory=dict)
-    pillars: ReadOnly[str, Collection[str]] = field(default_factory=dict)
-
-
-class Policy(Protocol):
-    """The Rego policies.
-
-    Raises (all methods):
-        Unavailable: the policy cannot be evaluated; nothing is let through.
-    """
-
-    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
-        """Raises Unauthorized where nobody said who they are and that is too little, InsufficientRbac else."""
-
-    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
-        """Raises Unauthorized or InsufficientRbac where the tenant may not."""
-
-    def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection: ...
-
-    def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision: ...
-
-    def ready(self) -> bool:
-        """Whether they can be asked; never raises."""
-
-
-class Detect(Protocol):
-    async def known(self) -> tuple[DetectorInfo, ...]: ...
-
-    async def detect(
-        self, content: str, detectors: Sequence[DetectorId], seconds: float, tenant_id: TenantId
-    ) -> tuple[DetectorReport, ...]: ...
-
-
-class ModelServers(Protocol):
-    async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport: ...
-
-
-class Map(Protocol):
-    async def map(
-        self, findings: Sequence[VendorFinding], seconds: float, tenant_id: TenantId
-    ) -> Sequence[Mapping]: ...
-
-
-class Analyze(Protocol):
-    async def analyze(
-        self, findings: Sequence[CanonicalFinding], coverage: float, seconds: float, tenant_id: TenantId
-    ) -> Analysis: ...
-
-
-class Emit(Protocol):
-    async def mapped(self, event: FindingsMapped, tenant_id: TenantId) -> str | None:
-        """Hand the event to the broker, or keep it for later and return the name of that fallback.
-
-        Raises:
-            Unavailable: neither worked; an answer nobody can prove is not given.
-        """
-
-
-class Hash(Protocol):
-    def __call__(self, tenant_id: TenantId, content: str) -> ContentHmac | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    normal_seconds: float = 2.0
-    critical_seconds: float = 1.0
-    low_seconds: float = 5.0
-    mapper_seconds: float = 0.5
-    detector_seconds: float = 5.0
-
-    def of(self, request: OrchestrateRequest) -> float:
-        return {"critical": self.critical_seconds, "low": self.low_seconds}.get(request.priority, self.normal_seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from .http_detectors import HttpDetectors, Served
 from .model_servers import KServeModelServers
 from .opa import OpaPolicy
 from .policy import RegoPolicy
-from .service import Deadlines, Orchestrator
+from .ports import Deadlines
+from .service import Orchestrator
 from .settings import FOLDER, Settings
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.orchestrate.service import Deadlines, Orchestrator, Selection
+from functions.orchestrate.ports import Deadlines, Selection
+from functions.orchestrate.service import Orchestrator
 from llama_mapper.contracts.analysis import Analysis, CanonicalFinding, Risk
 from llama_mapper.contracts.detection import Detection, DetectorInfo, DetectorReport
 from llama_mapper.contracts.events import FindingsMapped

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.service import Deadlines, Selection
+from functions.orchestrate.ports import Deadlines, Selection
 from llama_mapper.contracts.detection import Detection, Span
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.orchestration import OrchestrateRequest
