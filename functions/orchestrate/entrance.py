@@ -19,6 +19,7 @@ from .idempotency import Idempotency
 from .kept_answers import RedisAnswers
 from .limits import Limits, SharedStore
 from .ports import Policy
+from .response_cache import ResponseCache
 from .settings import Settings
 
 STORE_SECONDS = 0.5
@@ -35,6 +36,7 @@ class Entrance:
     codes: OneTimeCodes | None
     redis: "Redis | None"
     counts: SharedStore | None
+    cache: ResponseCache | None
 
     async def aclose(self) -> None:
         if self.counts is not None:
@@ -53,6 +55,7 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
     codes = OneTimeCodes(RedisCodes(redis), sealer) if redis and sealer and keys else None
     tokens = [Tokens(one, KeySet(str(one.jwks_url), client), pepper) for one in settings.issuers if pepper]
     secret = pepper or settings.hmac_key.get_secret_value().encode() or b"no secret is configured"
+    seconds = settings.response_cache_seconds
     counts = SharedStore(server=url, options=_options()) if url else None
     limits = Limits(
         counts,
@@ -68,6 +71,7 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
         codes=codes,
         redis=redis,
         counts=counts,
+        cache=ResponseCache(redis, sealer, secret, seconds) if redis and sealer and seconds else None,
     )
 
 

@@ -33,6 +33,8 @@ Key = Annotated[str | None, Security(APIKeyHeader(name="X-API-Key", auto_error=F
 class Admitted:
     principal: Principal
     tenant_id: TenantId
+    policy: Policy
+    """The version that let this request in; the rest of the request is judged under it."""
 
     @property
     def authenticated(self) -> bool:
@@ -82,8 +84,9 @@ class Gate:
         principal = await self._stepped_up(principal, tenant_id, code)
         # Counted before it is judged, so that refusals are counted too: guessing is asking.
         await self._count(request, principal, tenant_id)
-        self._policy.permit(principal, action, tenant_id, self._now())
-        return Admitted(principal, tenant_id)
+        policy = await self._policy.pinned(tenant_id)
+        await policy.permit(principal, action, tenant_id, self._now())
+        return Admitted(principal, tenant_id, policy)
 
     async def _stepped_up(self, principal: Principal, tenant_id: TenantId, code: str | None) -> Principal:
         """A key with a one-time code has shown two factors, now."""

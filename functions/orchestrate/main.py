@@ -1,6 +1,7 @@
 """orchestrate: the front door. ``handle`` is the functions-framework target."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import httpx
@@ -24,7 +25,8 @@ from .entrance import entrance
 from .gate import Admitted
 from .key_api import add_keys
 from .moderations import add_moderations
-from .service import COVERAGE_FLOOR
+from .response_cache import declined
+from .service import COVERAGE_FLOOR, Orchestrator
 from .settings import Settings
 from .wiring import detector_health, detectors_of, wire
 
@@ -33,13 +35,14 @@ client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy fro
 outbox = Outbox(Sink(settings.sink_url, client), settings.redis_url.get_secret_value() if settings.redis_url else None)
 orchestrator = wire(settings, client, AsyncCircuitBreakerFactory(), outbox)
 door = entrance(settings, orchestrator.policy, client)
+orchestrator = replace(orchestrator, cache=door.cache)
 use, look = Depends(door.gate.needs("orchestrate:use")), Depends(door.gate.needs("detectors:read"))
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=257)]
 
 
 async def readiness() -> dict[str, bool]:
     outbox.start()
-    return {"policy": orchestrator.policy.ready(), "detect": bool(await orchestrator.detect.known())}
+    return {"policy": await orchestrator.policy.ready(), "detect": bool(await orchestrator.detect.known())}
 
 
 app: FastAPI = create_app(
@@ -50,6 +53,12 @@ slots = asyncio.Semaphore(settings.batch_concurrency)
 if door.keys and door.audit:
     add_keys(app, door.gate, door.keys, door.audit, door.codes)
 add_moderations(app, door.gate, orchestrator, slots, door.idempotency)
+
+
+def asked_of(request: Request, admitted: Admitted) -> Orchestrator:
+    """Who judges this request: under the policy that let it in, and anew where it says so."""
+    judging = orchestrator.under(admitted.policy)
+    return judging.uncached() if declined(request.headers.get("cache-control")) else judging
 
 
 @app.post(
@@ -64,7 +73,8 @@ async def orchestrate(
     """Judge one content: findings, decision, risk and controls; 206 where coverage is below 0.8."""
 
     async def judge() -> tuple[int, OrchestrateResponse]:
-        answer = await orchestrator.judge(content, admitted.tenant_id, correlation.current(), admitted.authenticated)
+        judging = asked_of(request, admitted)
+        answer = await judging.judge(content, admitted.tenant_id, correlation.current(), admitted.authenticated)
         count(answer)
         return 200 if answer.coverage.score >= COVERAGE_FLOOR else 206, answer
 
@@ -78,7 +88,9 @@ async def orchestrate_batch(
     """Judge up to 100 contents; each is answered in its place with its own status."""
 
     async def judge() -> tuple[int, BatchResponse]:
-        return 200, await judge_batch(orchestrator, batch, admitted.tenant_id, slots, admitted.authenticated)
+        return 200, await judge_batch(
+            asked_of(request, admitted), batch, admitted.tenant_id, slots, admitted.authenticated
+        )
 
     return await answered(door.idempotency, key, admitted.tenant_id, request, judge)
 

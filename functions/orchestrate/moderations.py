@@ -167,6 +167,8 @@ def add_moderations(
         """Judge texts as OpenAI's moderation API does; `llama_mapper` holds our findings and decision."""
 
         async def judge() -> tuple[int, ModerationResponse]:
-            return 200, await moderate(orchestrator, body, admitted.tenant_id, slots, admitted.authenticated)
+            return 200, await moderate(
+                orchestrator.under(admitted.policy), body, admitted.tenant_id, slots, admitted.authenticated
+            )
 
         return await answered(idempotency, key, admitted.tenant_id, request, judge)

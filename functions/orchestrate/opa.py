@@ -12,7 +12,7 @@ from .policy import RegoPolicy
 
 
 class OpaPolicy(RegoPolicy):
-    """*url* is OPA's, on the loopback: questions are asked one after the other, and each waits for its answer.
+    """*url* is OPA's, on the loopback: a question waits for its answer, and others are asked meanwhile.
 
     *folder* holds what OPA was started with: it gives the version, and a policy that does not compile ends the start
     here too. OPA that is late, away or undecided is an answer of "no".
@@ -24,21 +24,21 @@ class OpaPolicy(RegoPolicy):
     def __init__(self, folder: Path, url: str, seconds: float) -> None:
         super().__init__(folder)
         # No proxy from the environment: a question names the tenant.
-        self._client = httpx.Client(base_url=url, timeout=seconds, transport=httpx.HTTPTransport())
+        self._client = httpx.AsyncClient(base_url=url, timeout=seconds, transport=httpx.AsyncHTTPTransport())
 
-    def ready(self) -> bool:
+    async def ready(self) -> bool:
         """Whether OPA answers; with files as its bundle it listens only once they are loaded."""
         try:
-            return self._client.get("/health").status_code == 200
+            return (await self._client.get("/health")).status_code == 200
         except httpx.HTTPError:
             return False
 
-    def close(self) -> None:
-        self._client.close()
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
-    def _evaluate(self, name: str, question: Mapping[str, Any]) -> Any:
+    async def _evaluate(self, name: str, question: Mapping[str, Any]) -> Any:
         try:
-            response = self._client.post(f"/v1/data/llama_mapper/{name}/{name}", json={"input": question})
+            response = await self._client.post(f"/v1/data/llama_mapper/{name}/{name}", json={"input": question})
         except httpx.HTTPError as error:
             raise Unavailable(f"OPA does not answer what the {name} policy says") from error
         if response.status_code != 200:

@@ -87,11 +87,11 @@ class RegoPolicy:
             place = _PLACE.search(str(error))
             raise PolicyNotFound(f"{place.group(1) if place else f'policy {name}'} does not compile") from error
 
-    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+    async def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
         at = principal.authenticated_at
         said = principal.model_dump(mode="json", include={"kind", "tenants", "scopes", "amr", "acr"})
         who = {**said, "age_seconds": (now - at).total_seconds() if at else None}
-        answer = self._ask("access", {"principal": who, "action": action, "tenant_id": tenant_id})
+        answer = await self._ask("access", {"principal": who, "action": action, "tenant_id": tenant_id})
         if answer.get("allow") is True:
             return
         reasons, detail = _refusal(answer)
@@ -101,8 +101,8 @@ class RegoPolicy:
         step_up = {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}
         raise InsufficientRbac(detail, headers=step_up if reasons == ["mfa.needed"] else None)
 
-    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
-        answer = self._ask(
+    async def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
+        answer = await self._ask(
             "admission",
             {"tenant_id": tenant_id, "authenticated": authenticated, "content_characters": content_characters},
         )
@@ -113,8 +113,8 @@ class RegoPolicy:
             raise Unauthorized(detail)
         raise InsufficientRbac(detail)
 
-    def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
-        answer = self._ask(
+    async def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
+        answer = await self._ask(
             "selection",
             {
                 "processing_mode": request.processing_mode,
@@ -130,8 +130,8 @@ class RegoPolicy:
             raise Unavailable("the selection policy answered in a shape we do not know") from error
         return Selection(chosen.detectors, chosen.required, chosen.coverage_method, chosen.weights, chosen.pillars)
 
-    def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
-        answer = self._ask(
+    async def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
+        answer = await self._ask(
             "decision",
             {
                 "tenant_id": tenant_id,
@@ -148,18 +148,22 @@ class RegoPolicy:
         except (ValidationError, TypeError) as error:
             raise Unavailable("the decision policy answered in a shape we do not know") from error
 
-    def ready(self) -> bool:
+    async def ready(self) -> bool:
         """Whether questions are answered."""
         return True
 
-    def _ask(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
+    async def pinned(self, tenant_id: TenantId) -> "RegoPolicy":
+        """This, which is one version already."""
+        return self
+
+    async def _ask(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask ``data.llama_mapper.<name>.<name>``; whatever goes wrong, the answer is never "yes"."""
-        answer = self._evaluate(name, question)
+        answer = await self._evaluate(name, question)
         if not isinstance(answer, dict):
             raise Unavailable(f"the {name} policy gives no answer")
         return answer
 
-    def _evaluate(self, name: str, question: Mapping[str, Any]) -> Any:
+    async def _evaluate(self, name: str, question: Mapping[str, Any]) -> Any:
         engine = self._engine.clone()  # an engine holds its input: one for each question
         engine.set_input_json(json.dumps(question))
         try:

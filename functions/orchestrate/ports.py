@@ -33,18 +33,28 @@ class Policy(Protocol):
         Unavailable: the policy cannot be evaluated; nothing is let through.
     """
 
-    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+    @property
+    def version(self) -> str:
+        """Changes with every byte of the policies."""
+
+    async def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
         """Raises Unauthorized where nobody said who they are and that is too little, InsufficientRbac else."""
 
-    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
+    async def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
         """Raises Unauthorized or InsufficientRbac where the tenant may not."""
 
-    def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection: ...
+    async def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection: ...
 
-    def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision: ...
+    async def decide(
+        self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId
+    ) -> Decision: ...
 
-    def ready(self) -> bool:
+    async def ready(self) -> bool:
         """Whether they can be asked; never raises."""
+
+    async def pinned(self, tenant_id: TenantId) -> "Policy":
+        """What is in force for a tenant now, which stays as it is: all questions of one request are asked of it."""
+        ...
 
 
 class Detect(Protocol):

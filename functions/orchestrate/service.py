@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Sequence
 from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field, replace
 
+from pydantic import JsonValue
+
 from llama_mapper.contracts.detection import DetectorInfo, DetectorReport
 from llama_mapper.contracts.events import DecisionTaken, FindingsMapped
 from llama_mapper.contracts.findings import merge
@@ -22,7 +24,9 @@ from .conflicts import settle
 from .coverage import cover
 from .ports import Analyze, Deadlines, Detect, Emit, Hash, Map, ModelServers, Policy, Selection
 from .reports import found, one, or_none, outcomes, runs, several, unmapped
+from .response_cache import Judgement, ResponseCache
 from .routing import Directory, Route
+from .shedding import Shedding
 
 COVERAGE_FLOOR = 0.8
 # Kept back from the detectors' time for mapping, deciding and answering.
@@ -48,6 +52,8 @@ class Orchestrator:
     """Those behind a vendor's API; ``model_servers`` asks them."""
     vocabularies: ReadOnly[DetectorId, DetectorId] = field(default_factory=dict)
     """Whose words a detector speaks, where that is not its own id."""
+    load: Shedding = field(default_factory=Shedding)
+    cache: ResponseCache | None = None
 
     async def judge(
         self,
@@ -65,65 +71,125 @@ class Orchestrator:
             Unavailable: the policy or the broker (and its outbox) cannot be reached.
         """
         started = time.monotonic()
-        deadline = started + self.deadlines.of(request)
         if request.processing_mode == "async":
             raise _refused(
                 "processing_mode",
                 "async work is a job; this resource answers at once: use standard, fast or thorough",
             )
-        self.policy.admit(tenant_id, len(request.content), authenticated)
-        routes, wanted = await self._choose(request)
+        policy = await self.policy.pinned(tenant_id)
+        await policy.admit(tenant_id, len(request.content), authenticated)
+        seconds = self.deadlines.of(request)
+        degraded: list[str] = []
+        with self.load.slot(tenant_id, request.priority, seconds):
+            judgement, cached = await self._judged(request, policy, started + seconds, tenant_id, degraded)
+            request_id = RequestId(uuid.uuid4().hex)
+            event = self._event(request, request_id, judgement, tenant_id)
+            if kept := await self.emit.mapped(event, tenant_id):
+                degraded.append(kept)
+        return OrchestrateResponse(
+            request_id=request_id,
+            tenant_id=tenant_id,
+            correlation_id=correlation_id,
+            decision=judgement.decision,
+            findings=judgement.findings,
+            coverage=judgement.coverage,
+            detectors=judgement.outcomes,
+            analysis=judgement.analysis,
+            cached=cached,
+            degraded=tuple(degraded),
+            versions=judgement.versions,
+            latency_ms=round((time.monotonic() - started) * 1000, 1),
+        )
+
+    async def _judged(
+        self, request: OrchestrateRequest, policy: Policy, deadline: float, tenant_id: TenantId, degraded: list[str]
+    ) -> tuple[Judgement, bool]:
+        """Return the judgement, and whether it was made before; only a whole one is kept."""
+        routes, wanted = await self._choose(request, policy)
+        if self.cache is None:
+            return await self._judge(request, policy, routes, wanted, deadline, tenant_id, degraded), False
+        circumstances: list[JsonValue] = [
+            request.model_dump(mode="json", exclude={"content", "priority"}),
+            [[route.detector, route.version, route.model_server] for route in routes],
+            list(wanted.required),
+            policy.version,
+            self.versions.model_dump(mode="json"),
+        ]
+        name = self.cache.name(tenant_id, request.content, circumstances)
+        if before := await self.cache.get(tenant_id, name):
+            return before, True
+        judgement = await self._judge(request, policy, routes, wanted, deadline, tenant_id, degraded)
+        if not degraded:
+            await self.cache.put(tenant_id, name, judgement)
+        return judgement, False
+
+    async def _judge(
+        self,
+        request: OrchestrateRequest,
+        policy: Policy,
+        routes: Sequence[Route],
+        wanted: Selection,
+        deadline: float,
+        tenant_id: TenantId,
+        degraded: list[str],
+    ) -> Judgement:
         reports = await self._run(request, routes, deadline, tenant_id)
         answered = {r.detector for r in reports if r.status == "ok"}
         if routes and not answered:
             raise AllDetectorsUnavailable("none of the detectors answered", retry_after_seconds=1)
         coverage = cover(wanted.required, answered, wanted.method, wanted.weights, wanted.pillars)
-        degraded: list[str] = [f"detector.{r.detector}.{r.status}" for r in reports if r.status != "ok"]
+        degraded += [f"detector.{r.detector}.{r.status}" for r in reports if r.status != "ok"]
         pairs, mappings = await self._map(reports, deadline, tenant_id, degraded)
         findings = merge(settle(pairs, request.content_type))
-        decision = self.policy.decide(findings, coverage, tenant_id)
+        decision = await policy.decide(findings, coverage, tenant_id)
         analysis = await or_none(
             self.analyze.analyze(findings, coverage.score, max(0.05, deadline - time.monotonic()), tenant_id),
             "analyze",
             degraded,
         )
-        mapper_versions = next((mapping.versions for mapping in mappings), self.versions)
-        versions = mapper_versions.model_copy(update={"frameworks": analysis.frameworks_version if analysis else None})
-        request_id = RequestId(uuid.uuid4().hex)
-        event = FindingsMapped(
+        versions = next((mapping.versions for mapping in mappings), self.versions)
+        return Judgement(
+            findings=findings,
+            mappings=tuple(mappings),
+            coverage=coverage,
+            decision=decision,
+            runs=runs(reports),
+            outcomes=outcomes(routes, reports),
+            analysis=analysis,
+            versions=versions.model_copy(update={"frameworks": analysis.frameworks_version if analysis else None}),
+        )
+
+    def _event(
+        self, request: OrchestrateRequest, request_id: RequestId, judgement: Judgement, tenant_id: TenantId
+    ) -> FindingsMapped:
+        decision = judgement.decision
+        return FindingsMapped(
             request_id=request_id,
             origin="orchestrate",
             content_type=request.content_type,
             content_hmac=self.hash(tenant_id, request.content),
-            findings=findings,
-            mappings=tuple(mappings),
-            detectors=runs(reports),
-            coverage=coverage,
+            findings=judgement.findings,
+            mappings=judgement.mappings,
+            detectors=judgement.runs,
+            coverage=judgement.coverage,
             decision=DecisionTaken(
                 action=decision.action, reasons=decision.reasons, policy_version=decision.policy_version
             ),
-            versions=versions,
+            versions=judgement.versions,
         )
-        if kept := await self.emit.mapped(event, tenant_id):
-            degraded.append(kept)
-        return OrchestrateResponse(
-            request_id=request_id,
-            tenant_id=tenant_id,
-            correlation_id=correlation_id,
-            decision=decision,
-            findings=findings,
-            coverage=coverage,
-            detectors=outcomes(routes, reports),
-            analysis=analysis,
-            degraded=tuple(degraded),
-            versions=versions,
-            latency_ms=round((time.monotonic() - started) * 1000, 1),
-        )
+
+    def under(self, policy: Policy) -> "Orchestrator":
+        """The same, judging under *policy*: what let a request in also decides it, whatever is loaded meanwhile."""
+        return self if policy is self.policy else replace(self, policy=policy)
+
+    def uncached(self) -> "Orchestrator":
+        """The same, judging anew what was judged before."""
+        return replace(self, cache=None)
 
     async def directory(self) -> Directory:
         return Directory(await self.detect.known(), self.model_server_names, self.stand_ins, self.http_detectors)
 
-    async def _choose(self, request: OrchestrateRequest) -> tuple[tuple[Route, ...], Selection]:
+    async def _choose(self, request: OrchestrateRequest, policy: Policy) -> tuple[tuple[Route, ...], Selection]:
         """Return what to run, and what the policy or the caller wants to have run."""
         directory = await self.directory()
         excluded = {r.detector for r in directory.routes(request.excluded_detectors, "excluded_detectors")}
@@ -136,7 +202,7 @@ class Orchestrator:
                 "required_detectors": tuple(r.detector for r in must),
                 "excluded_detectors": tuple(sorted(excluded)),
             }
-            wanted = self.policy.select(request.model_copy(update=resolved), directory.available)
+            wanted = await policy.select(request.model_copy(update=resolved), directory.available)
             named = directory.routes([d for d in wanted.detectors if d in directory.available], "policy")
         routes = {r.detector: r for r in (*named, *must) if r.detector not in excluded}
         if not routes and excluded:

@@ -81,6 +81,10 @@ class Settings(ServiceSettings):
     deadline_low_seconds: float = Field(default=5.0, gt=0)
     mapper_budget_seconds: float = Field(default=0.5, gt=0, description="Then labels are OTHER.Unknown, said so")
     detector_timeout_seconds: float = Field(default=5.0, gt=0)
+    response_cache_seconds: int = Field(
+        default=300, ge=0, description="A judgement of the same content is given again so long; 0 for never"
+    )
+    concurrency: int = Field(default=64, ge=4, description="Contents judged at once, at first; then as they keep time")
     batch_concurrency: int = Field(default=4, ge=1, description="Items of one batch judged at once")
     max_bytes: int = Field(
         default=1_048_576,

@@ -20,6 +20,7 @@ from .policy import RegoPolicy
 from .ports import Deadlines
 from .service import Orchestrator
 from .settings import FOLDER, Settings
+from .shedding import Shedding
 
 
 def wire(
@@ -51,6 +52,7 @@ def wire(
         versions=Versions(taxonomy=current_version(), mapper=__version__),
         http_detectors=http.infos,
         vocabularies=http.vocabularies,
+        load=Shedding(settings.concurrency),
     )
 
 

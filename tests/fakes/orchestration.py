@@ -70,26 +70,30 @@ class SayingPolicy:
     selected: list[OrchestrateRequest] = field(default_factory=list)
     available: list[str] = field(default_factory=list)
     decided: list[tuple[tuple[CanonicalFinding, ...], Coverage]] = field(default_factory=list)
+    version: str = "1"
 
-    def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
+    async def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
         give(self.admission)
 
-    def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
+    async def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
         self.admitted.append((tenant_id, content_characters))
         give(self.admission)
 
-    def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
+    async def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
         self.selected.append(request)
         self.available = list(available)
         return give(self.selection)
 
-    def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
+    async def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
         self.decided.append((tuple(findings), coverage))
         answer = {"action": give(self.action), "reasons": ["said"], "policy": "decision", "policy_version": "1"}
         return Decision.model_validate(answer)
 
-    def ready(self) -> bool:
+    async def ready(self) -> bool:
         return True
+
+    async def pinned(self, tenant_id: TenantId) -> "SayingPolicy":
+        return self
 
 
 @dataclass

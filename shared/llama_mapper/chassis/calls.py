@@ -1,10 +1,13 @@
 """Calls to another service: deadline, retries with jitter, breaker, one translation of every failure.
 
-The breaker opens after five failures and lets a probe through 30 s later (purgatory); retries are stamina's.
+A breaker opens after as many failures in a row as its factory says (five) and lets calls through again after a rest
+(30 s; purgatory); retries are stamina's.
 """
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TypeVar
 
 import httpx
@@ -25,25 +28,98 @@ from llama_mapper.contracts.problems import (
 from . import correlation, tracing
 
 Answer = TypeVar("Answer", bound=BaseModel)
+T = TypeVar("T")
 
 BREAKER_FAILURES = 5
 BREAKER_SECONDS = 30
 
 
-class _Transient(Exception):
+class Transient(Exception):
     """An answer or a connection that may be better the next time."""
+
+
+async def insist(
+    name: str,
+    attempt: Callable[[float], Awaitable[T]],
+    breakers: AsyncCircuitBreakerFactory,
+    *,
+    seconds: float,
+    attempts: int = 2,
+    slot: Callable[[float], AbstractAsyncContextManager[object]] | None = None,
+    circuit: str | None = None,
+) -> T:
+    """Await *attempt*, given the seconds that are left, again where it is ``Transient``; all within *seconds*.
+
+    *name* is what errors call the service, and the breaker where *circuit* is absent; each attempt holds a *slot*, waiting for one is no failure.
+    An attempt must bear to be made twice.
+
+    Raises:
+        Unavailable: the last attempt was transient too, or the breaker is open.
+        RequestTimeout: the deadline passed.
+        Problem: what *attempt* or *slot* raises, which is not tried again.
+    """
+    deadline = time.monotonic() + seconds
+    breaker = await breakers.get_breaker(circuit or name)
+    try:
+        async for again in stamina.retry_context(
+            on=Transient, attempts=attempts, timeout=seconds, wait_initial=0.02, wait_max=0.2, wait_jitter=0.05
+        ):
+            with again:
+                async with slot(deadline - time.monotonic()) if slot else nullcontext(), guarded(breaker):
+                    return await _within(name, attempt, deadline - time.monotonic())
+    except OpenedState:
+        rest = max(1, round(breaker.context.ttl))
+        raise Unavailable(f"{name} is resting after failures", retry_after_seconds=rest) from None
+    except Transient as error:
+        raise Unavailable(f"{name} does not answer", retry_after_seconds=1) from error.__cause__
+    raise Unavailable(f"{name} was not asked", retry_after_seconds=1)  # no attempts
+
+
+@asynccontextmanager
+async def guarded(breaker: AbstractAsyncContextManager[object]) -> AsyncIterator[None]:
+    """Count a failure or a success with *breaker*; a call that its caller gave up is neither.
+
+    Raises:
+        OpenedState: the breaker is open.
+    """
+    await breaker.__aenter__()
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        await breaker.__aexit__(type(error), error, error.__traceback__)
+        raise
+    await breaker.__aexit__(None, None, None)
+
+
+async def _within(name: str, attempt: Callable[[float], Awaitable[T]], seconds: float) -> T:
+    if seconds <= 0:
+        raise RequestTimeout(f"{name} did not answer in time")
+    try:
+        # httpx bounds each connect and each read by itself; together they could take a multiple.
+        async with asyncio.timeout(seconds):
+            return await attempt(seconds)
+    except (httpx.TimeoutException, TimeoutError):
+        raise RequestTimeout(f"{name} did not answer in time") from None
 
 
 class ServiceClient:
     """A JSON service at *base_url*; *name* is what errors, breakers and metrics call it."""
 
     def __init__(
-        self, name: str, base_url: str, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory
+        self,
+        name: str,
+        base_url: str,
+        client: httpx.AsyncClient,
+        breakers: AsyncCircuitBreakerFactory,
+        slot: Callable[[float], AbstractAsyncContextManager[object]] | None = None,
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
         self._client = client
         self._breakers = breakers
+        self._slot = slot
 
     async def post(
         self,
@@ -62,45 +138,23 @@ class ServiceClient:
             RequestTimeout: the deadline passed.
             Unprocessable: the service refused the request (4xx).
         """
-        named: tracing.Attributes = {"http.request.method": "POST", "server.address": self.name}
-        with tracing.span(f"POST {self.name}", SpanKind.CLIENT, named):
-            return await self._post(path, body, answer, timeout_seconds, tenant_id, attempts)
-
-    async def _post(
-        self,
-        path: str,
-        body: BaseModel,
-        answer: type[Answer],
-        timeout_seconds: float,
-        tenant_id: TenantId,
-        attempts: int,
-    ) -> Answer:
-        deadline = time.monotonic() + timeout_seconds
-        breaker = await self._breakers.get_breaker(self.name, threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS)
         headers = {
             "Content-Type": "application/json",
             correlation.HEADER: correlation.current(),
             "X-Tenant-ID": tenant_id,
         }
-        if trace := correlation.traceparent():
-            headers["traceparent"] = trace
-        content = body.model_dump_json(exclude_none=True)
-        try:
-            async for attempt in stamina.retry_context(
-                on=_Transient,
-                attempts=attempts,
-                timeout=timeout_seconds,
-                wait_initial=0.02,
-                wait_max=0.2,
-                wait_jitter=0.05,
-            ):
-                with attempt:
-                    async with breaker:
-                        response = await self._once(path, content, headers, deadline - time.monotonic())
-        except OpenedState:
-            raise Unavailable(f"{self.name} is resting after failures", retry_after_seconds=BREAKER_SECONDS) from None
-        except _Transient as error:
-            raise Unavailable(f"{self.name} does not answer", retry_after_seconds=1) from error
+        content = body.model_dump_json(exclude_none=True).encode()
+        named: tracing.Attributes = {"http.request.method": "POST", "server.address": self.name}
+
+        async def once(seconds: float) -> httpx.Response:
+            return await self._once(path, content, headers, seconds)
+
+        with tracing.span(f"POST {self.name}", SpanKind.CLIENT, named):
+            if trace := correlation.traceparent():
+                headers["traceparent"] = trace
+            response = await insist(
+                self.name, once, self._breakers, seconds=timeout_seconds, attempts=attempts, slot=self._slot
+            )
         if response.status_code >= 400:
             raise Unprocessable(f"{self.name} refused the request")
         try:
@@ -108,19 +162,13 @@ class ServiceClient:
         except ValidationError as error:
             raise DetectorCommunicationFailed(f"{self.name} answered in a shape we do not know") from error
 
-    async def _once(self, path: str, content: str, headers: dict[str, str], seconds: float) -> httpx.Response:
-        if seconds <= 0:
-            raise RequestTimeout(f"{self.name} did not answer in time")
+    async def _once(self, path: str, content: bytes, headers: dict[str, str], seconds: float) -> httpx.Response:
         try:
-            # httpx bounds each connect and each read by itself; together they could take a multiple.
-            async with asyncio.timeout(seconds):
-                response = await self._client.post(
-                    self._base_url + path, content=content.encode(), headers=headers, timeout=seconds
-                )
-        except (httpx.TimeoutException, TimeoutError) as error:
-            raise RequestTimeout(f"{self.name} did not answer in time") from error
+            response = await self._client.post(self._base_url + path, content=content, headers=headers, timeout=seconds)
+        except httpx.TimeoutException:
+            raise  # the deadline's, not tried again
         except httpx.HTTPError as error:
-            raise _Transient(self.name) from error
+            raise Transient(self.name) from error
         if response.status_code >= 500 or response.status_code == 429:
-            raise _Transient(self.name)
+            raise Transient(self.name)
         return response

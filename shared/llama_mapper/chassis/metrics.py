@@ -29,6 +29,8 @@ COST = Counter(
 BUDGET_ALERTS = Counter(
     "llama_mapper_budget_alerts", "Budget thresholds passed", ["tenant", "threshold"], registry=REGISTRY
 )
+SHED = Counter("llama_mapper_shed", "Requests refused for want of room", ["priority", "reason"], registry=REGISTRY)
+CONCURRENCY = Gauge("llama_mapper_concurrency_limit", "Requests judged at once, as adapted", registry=REGISTRY)
 UP = Gauge("llama_mapper_up", "The service runs", ["service"], registry=REGISTRY)
 
 

@@ -79,6 +79,7 @@ class OrchestrateResponse(Wire):
     coverage: Coverage
     detectors: tuple[DetectorOutcome, ...]
     analysis: Analysis | None = Field(description="Absent when analyze did not answer in time; see degraded")
+    cached: bool = Field(default=False, description="True where the same content was judged shortly before")
     degraded: tuple[Token, ...] = Field(default=(), description="Which named fallbacks made this answer")
     versions: Versions
     latency_ms: Milliseconds

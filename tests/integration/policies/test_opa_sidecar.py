@@ -1,8 +1,8 @@
 """orchestrate's policies asked of OPA's own engine over HTTP say what they say in process."""
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ AVAILABLE = ("llama-mapper-regex", "presidio", "detect-secrets", "tox-block", "m
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[OpaPolicy]:
+def address() -> Iterator[str]:
     engine = opa_bindings.OpaEngine()
     for path in sorted(FOLDER.rglob("*.rego")):
         if not path.stem.endswith("_test"):
@@ -41,30 +41,38 @@ def served() -> Iterator[OpaPolicy]:
         except opa_bindings.OpaUndefinedError as error:
             raise LookupError(path) from error
 
-    with serving(evaluate) as url, closing(OpaPolicy(FOLDER, url, 5.0)) as opa:
-        yield opa
+    with serving(evaluate) as url:
+        yield url
     engine.close()
+
+
+@pytest.fixture
+async def served(address: str) -> AsyncIterator[OpaPolicy]:
+    async with aclosing(OpaPolicy(FOLDER, address, 5.0)) as opa:
+        yield opa
 
 
 IN_PROCESS = RegoPolicy(FOLDER)
 
 
-def test_both_admit_and_refuse_the_same(served: OpaPolicy) -> None:
+async def test_both_admit_and_refuse_the_same(served: OpaPolicy) -> None:
     for policy in (served, IN_PROCESS):
-        policy.admit(DEMO, 50_000)
+        await policy.admit(DEMO, 50_000)
         with pytest.raises(Unauthorized):
-            policy.admit(TenantId("nobody"), 1)
+            await policy.admit(TenantId("nobody"), 1)
         with pytest.raises(InsufficientRbac):
-            policy.admit(DEMO, 50_001)
+            await policy.admit(DEMO, 50_001)
 
 
 @pytest.mark.parametrize("mode", ["fast", "standard", "thorough"])
-def test_both_select_the_same_detectors(served: OpaPolicy, mode: str) -> None:
+async def test_both_select_the_same_detectors(served: OpaPolicy, mode: str) -> None:
     request = OrchestrateRequest.model_validate({"content": "x", "processing_mode": mode})
-    assert served.select(request, AVAILABLE) == IN_PROCESS.select(request, AVAILABLE)
+    assert await served.select(request, AVAILABLE) == await IN_PROCESS.select(request, AVAILABLE)
 
 
 @pytest.mark.parametrize("label", ["PII.Contact.Email", "SECRET", "PROMPT_INJECTION.Direct", "HARM.Hate"])
-def test_both_decide_the_same_in_the_same_version(served: OpaPolicy, label: str) -> None:
+async def test_both_decide_the_same_in_the_same_version(served: OpaPolicy, label: str) -> None:
     coverage = Coverage(method="REQUIRED_SET", score=1.0, required=())
-    assert served.decide([found(label)], coverage, DEMO) == IN_PROCESS.decide([found(label)], coverage, DEMO)
+    assert await served.decide([found(label)], coverage, DEMO) == await IN_PROCESS.decide(
+        [found(label)], coverage, DEMO
+    )

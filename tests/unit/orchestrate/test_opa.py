@@ -1,7 +1,7 @@
 """Whatever OPA does, nothing is let through that it did not allow."""
 
 import threading
-from contextlib import closing
+from contextlib import aclosing
 
 import pytest
 
@@ -30,50 +30,51 @@ DEMO = TenantId("demo")
         (b"allow", 200),
     ],
 )
-def test_an_answer_that_is_none_lets_nobody_in(body: bytes, status: int) -> None:
-    with serving(Canned(body, status)) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa, pytest.raises(Unavailable):
-        opa.admit(DEMO, 1)
+async def test_an_answer_that_is_none_lets_nobody_in(body: bytes, status: int) -> None:
+    with serving(Canned(body, status)) as url, pytest.raises(Unavailable):
+        async with aclosing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+            await opa.admit(DEMO, 1)
 
 
-def test_a_result_that_does_not_say_yes_lets_nobody_in() -> None:
+async def test_a_result_that_does_not_say_yes_lets_nobody_in() -> None:
     answer = Canned(b'{"result": {"allow": "true"}}')
-    with (
-        serving(answer) as url,
-        closing(OpaPolicy(FOLDER, url, 1.0)) as opa,
-        pytest.raises(InsufficientRbac),
-    ):
-        opa.admit(DEMO, 1)
+    with serving(answer) as url, pytest.raises(InsufficientRbac):
+        async with aclosing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+            await opa.admit(DEMO, 1)
 
 
-def test_a_result_that_says_yes_lets_in() -> None:
+async def test_a_result_that_says_yes_lets_in() -> None:
     answer = Canned(b'{"result": {"allow": true, "reasons": []}}')
-    with serving(answer) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa:
-        opa.admit(DEMO, 1)
+    with serving(answer) as url:
+        async with aclosing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+            await opa.admit(DEMO, 1)
 
 
-def test_a_late_answer_lets_nobody_in() -> None:
+async def test_a_late_answer_lets_nobody_in() -> None:
     late = threading.Event()
     with serving(Canned(b'{"result": {"allow": true, "reasons": []}}', wait=late)) as url:
-        with closing(OpaPolicy(FOLDER, url, 0.05)) as opa, pytest.raises(Unavailable):
-            opa.admit(DEMO, 1)
+        async with aclosing(OpaPolicy(FOLDER, url, 0.05)) as opa:
+            with pytest.raises(Unavailable):
+                await opa.admit(DEMO, 1)
         late.set()
 
 
-def test_without_opa_nobody_gets_in_and_it_is_not_ready() -> None:
-    with closing(OpaPolicy(FOLDER, f"http://127.0.0.1:{free_port()}", 0.5)) as away:
-        assert not away.ready()
+async def test_without_opa_nobody_gets_in_and_it_is_not_ready() -> None:
+    async with aclosing(OpaPolicy(FOLDER, f"http://127.0.0.1:{free_port()}", 0.5)) as away:
+        assert not await away.ready()
         with pytest.raises(Unavailable):
-            away.admit(DEMO, 1)
+            await away.admit(DEMO, 1)
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_it_is_ready_when_opa_is(status: int) -> None:
-    with serving(Canned(b"{}", status)) as url, closing(OpaPolicy(FOLDER, url, 1.0)) as opa:
-        assert opa.ready() is (status == 200)
+async def test_it_is_ready_when_opa_is(status: int) -> None:
+    with serving(Canned(b"{}", status)) as url:
+        async with aclosing(OpaPolicy(FOLDER, url, 1.0)) as opa:
+            assert await opa.ready() is (status == 200)
 
 
-def test_the_setting_chooses_the_engine() -> None:
+async def test_the_setting_chooses_the_engine() -> None:
     assert type(policy(Settings())) is RegoPolicy
     chosen = policy(Settings(opa_url="http://127.0.0.1:8181"))
     assert isinstance(chosen, OpaPolicy)
-    chosen.close()
+    await chosen.aclose()

@@ -38,19 +38,19 @@ def shipped() -> RegoPolicy:
     return RegoPolicy(SHIPPED)
 
 
-def test_the_demo_tenant_may_enter(shipped: RegoPolicy) -> None:
-    shipped.admit(DEMO, 50_000)
+async def test_the_demo_tenant_may_enter(shipped: RegoPolicy) -> None:
+    await shipped.admit(DEMO, 50_000)
 
 
-def test_an_unknown_tenant_may_not_and_the_header_is_named(shipped: RegoPolicy) -> None:
+async def test_an_unknown_tenant_may_not_and_the_header_is_named(shipped: RegoPolicy) -> None:
     with pytest.raises(Unauthorized, match="X-Tenant-ID") as refused:
-        shipped.admit(TenantId("canary"), 1)
+        await shipped.admit(TenantId("canary"), 1)
     assert "canary" not in refused.value.detail
 
 
-def test_a_tenant_with_too_much_content_may_not(shipped: RegoPolicy) -> None:
+async def test_a_tenant_with_too_much_content_may_not(shipped: RegoPolicy) -> None:
     with pytest.raises(InsufficientRbac, match="larger than this tenant may send"):
-        shipped.admit(DEMO, 50_001)
+        await shipped.admit(DEMO, 50_001)
 
 
 NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
@@ -71,8 +71,8 @@ def key(*scopes: Scope, amr: tuple[str, ...] = (), minutes_ago: int | None = Non
         (key("keys:write", amr=("otp",), minutes_ago=14), "keys:write"),
     ],
 )
-def test_the_shipped_rules_permit(shipped: RegoPolicy, principal: Principal, action: Scope) -> None:
-    shipped.permit(principal, action, DEMO, NOW)
+async def test_the_shipped_rules_permit(shipped: RegoPolicy, principal: Principal, action: Scope) -> None:
+    await shipped.permit(principal, action, DEMO, NOW)
 
 
 @pytest.mark.parametrize(
@@ -86,28 +86,28 @@ def test_the_shipped_rules_permit(shipped: RegoPolicy, principal: Principal, act
         (key("keys:write", amr=("otp",), minutes_ago=16), "keys:write", "demo", InsufficientRbac, "second factor"),
     ],
 )
-def test_and_refuse(
+async def test_and_refuse(
     shipped: RegoPolicy, principal: Principal, action: Scope, tenant: str, problem: type[Problem], says: str
 ) -> None:
     with pytest.raises(problem, match=says) as refused:
-        shipped.permit(principal, action, TenantId(tenant), NOW)
+        await shipped.permit(principal, action, TenantId(tenant), NOW)
     assert "canary" not in refused.value.detail
 
 
-def test_who_only_lacks_the_second_factor_is_told_what_to_show(shipped: RegoPolicy) -> None:
+async def test_who_only_lacks_the_second_factor_is_told_what_to_show(shipped: RegoPolicy) -> None:
     with pytest.raises(InsufficientRbac) as refused:
-        shipped.permit(key("keys:write"), "keys:write", DEMO, NOW)
+        await shipped.permit(key("keys:write"), "keys:write", DEMO, NOW)
     assert refused.value.headers == {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}
     with pytest.raises(InsufficientRbac) as refused:
-        shipped.permit(key(), "keys:write", DEMO, NOW)
+        await shipped.permit(key(), "keys:write", DEMO, NOW)
     assert refused.value.headers == {}
 
 
 @pytest.mark.parametrize("answer", ['{"allow": "yes"}', '{"reasons": []}', "{}", '{"allow": 1, "reasons": []}'])
-def test_only_a_plain_true_permits(tmp_path: Path, answer: str) -> None:
+async def test_only_a_plain_true_permits(tmp_path: Path, answer: str) -> None:
     policy = RegoPolicy(written(tmp_path, access=f"access := {answer}"))
     with pytest.raises(InsufficientRbac):
-        policy.permit(key("orchestrate:use"), "orchestrate:use", DEMO, NOW)
+        await policy.permit(key("orchestrate:use"), "orchestrate:use", DEMO, NOW)
 
 
 @pytest.mark.parametrize(
@@ -124,22 +124,22 @@ def test_only_a_plain_true_permits(tmp_path: Path, answer: str) -> None:
         ("true", Unavailable),
     ],
 )
-def test_only_a_plain_true_admits(tmp_path: Path, answer: str, problem: type[Exception]) -> None:
+async def test_only_a_plain_true_admits(tmp_path: Path, answer: str, problem: type[Exception]) -> None:
     policy = RegoPolicy(written(tmp_path, admission=f"admission := {answer}"))
     with pytest.raises(problem):
-        policy.admit(DEMO, 1)
+        await policy.admit(DEMO, 1)
 
 
-def test_an_undefined_admission_is_no_admission(tmp_path: Path) -> None:
+async def test_an_undefined_admission_is_no_admission(tmp_path: Path) -> None:
     policy = RegoPolicy(written(tmp_path, admission='admission := {"allow": true} if input.never'))
     with pytest.raises(Unavailable):
-        policy.admit(DEMO, 1)
+        await policy.admit(DEMO, 1)
 
 
-def test_the_shipped_selection_runs_what_is_there_and_requires_what_is_not(shipped: RegoPolicy) -> None:
+async def test_the_shipped_selection_runs_what_is_there_and_requires_what_is_not(shipped: RegoPolicy) -> None:
     required = {"content": "x", "processing_mode": "fast", "required_detectors": ["jailguard"]}
     request = OrchestrateRequest.model_validate(required)
-    chosen = shipped.select(request, ["detect-secrets", "tox-block", "presidio"])
+    chosen = await shipped.select(request, ["detect-secrets", "tox-block", "presidio"])
     assert chosen.detectors == ("detect-secrets", "tox-block")
     assert chosen.required == ("detect-secrets", "jailguard", "llama-mapper-regex", "tox-block")
     assert chosen.method == "REQUIRED_SET"
@@ -157,23 +157,23 @@ def test_the_shipped_selection_runs_what_is_there_and_requires_what_is_not(shipp
         "[]",
     ],
 )
-def test_a_selection_of_another_shape_is_a_problem_and_not_a_crash(tmp_path: Path, answer: str) -> None:
+async def test_a_selection_of_another_shape_is_a_problem_and_not_a_crash(tmp_path: Path, answer: str) -> None:
     policy = RegoPolicy(written(tmp_path, selection=f"selection := {answer}"))
     with pytest.raises(Unavailable, match="selection policy"):
-        policy.select(OrchestrateRequest(content="x"), [])
+        await policy.select(OrchestrateRequest(content="x"), [])
 
 
-def test_a_decision_names_its_policy_and_version(shipped: RegoPolicy) -> None:
-    decision = shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO)
+async def test_a_decision_names_its_policy_and_version(shipped: RegoPolicy) -> None:
+    decision = await shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO)
     assert (decision.action, decision.reasons, decision.obligations) == ("block", ("label.secret",), ("rotate_secret",))
     assert decision.policy_version == shipped.version
     assert shipped.version.startswith("2026.11.0+")
 
 
-def test_questions_do_not_leave_anything_behind(shipped: RegoPolicy) -> None:
-    assert shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO).action == "block"
-    assert shipped.decide([], COVERED, DEMO).action == "allow"
-    assert shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO).action == "block"
+async def test_questions_do_not_leave_anything_behind(shipped: RegoPolicy) -> None:
+    assert (await shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO)).action == "block"
+    assert (await shipped.decide([], COVERED, DEMO)).action == "allow"
+    assert (await shipped.decide([found("SECRET.Key", severity=3)], COVERED, DEMO)).action == "block"
 
 
 @pytest.mark.parametrize(
@@ -188,17 +188,17 @@ def test_questions_do_not_leave_anything_behind(shipped: RegoPolicy) -> None:
         '"allow"',
     ],
 )
-def test_a_decision_of_another_shape_lets_nothing_through(tmp_path: Path, answer: str) -> None:
+async def test_a_decision_of_another_shape_lets_nothing_through(tmp_path: Path, answer: str) -> None:
     policy = RegoPolicy(written(tmp_path, decision=f"decision := {answer}"))
     with pytest.raises(Unavailable, match="decision policy"):
-        policy.decide([], COVERED, DEMO)
+        await policy.decide([], COVERED, DEMO)
 
 
-def test_a_policy_that_fails_on_its_question_lets_nothing_through(tmp_path: Path) -> None:
+async def test_a_policy_that_fails_on_its_question_lets_nothing_through(tmp_path: Path) -> None:
     twice = "\n".join(f'decision := {{"action": "{a}", "reasons": []}} if input.findings' for a in ("allow", "block"))
     policy = RegoPolicy(written(tmp_path, decision=twice))
     with pytest.raises(Unavailable, match="the decision policy cannot be evaluated"):
-        policy.decide([], COVERED, DEMO)
+        await policy.decide([], COVERED, DEMO)
 
 
 @pytest.mark.parametrize(
