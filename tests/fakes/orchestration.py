@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.orchestrate.ports import Deadlines, Selection
+from functions.orchestrate.ports import Deadlines, RedactionRule, Selection
 from functions.orchestrate.service import Orchestrator
 from llama_mapper.contracts.analysis import Analysis, CanonicalFinding, Risk
 from llama_mapper.contracts.detection import Detection, DetectorInfo, DetectorReport
@@ -19,6 +19,7 @@ from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import Coverage, Decision, OrchestrateRequest, OrchestrateResponse
 from llama_mapper.contracts.problems import Problem
+from llama_mapper.contracts.redaction import RedactionOperator
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class SayingPolicy:
     )
     action: str | Problem = "allow"
     admission: Problem | None = None
+    unasked: RedactionOperator | None | Problem = None
     admitted: list[tuple[TenantId, int]] = field(default_factory=list)
     selected: list[OrchestrateRequest] = field(default_factory=list)
     available: list[str] = field(default_factory=list)
@@ -88,6 +90,11 @@ class SayingPolicy:
         self.decided.append((tuple(findings), coverage))
         answer = {"action": give(self.action), "reasons": ["said"], "policy": "decision", "policy_version": "1"}
         return Decision.model_validate(answer)
+
+    async def redact(
+        self, tenant_id: TenantId, asked: RedactionOperator | None, obligations: Sequence[str]
+    ) -> RedactionRule:
+        return RedactionRule(asked or give(self.unasked), ("PII", "SECRET", "OTHER.Unknown"), 0.5)
 
     async def ready(self) -> bool:
         return True

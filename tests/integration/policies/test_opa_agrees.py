@@ -27,6 +27,12 @@ TESTS = sorted(FOLDER.rglob("*_test.rego"))
 SHIPPED = json.loads((FOLDER / "data.json").read_text("utf-8"))
 BROKEN = {
     "access": {"administrative": "keys:write", "step_up": {"amr": "otp", "acr": None}},
+    "redaction": {
+        "labels": ["PII"],
+        "min_confidence": "0.5",
+        "operators": "mask",
+        "tenants": {"shut": True, "keyed": {"operators": ["token"], "unasked": "token"}, "demo": {"unasked": "shred"}},
+    },
     "tenants": {"demo": {}, "shut": {"enabled": False}, "keyed": {"enabled": True, "key_required": True}},
     "selection": {
         "coverage_method": "WEIGHTED",
@@ -142,6 +148,13 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "tenant_id": st.just("demo"),
             "findings": st.lists(FINDING, max_size=5),
             "coverage": st.fixed_dictionaries({"score": SHARE, "missing": DETECTORS}),
+        }
+    ),
+    "redaction": st.fixed_dictionaries(
+        {
+            "tenant_id": st.sampled_from(["demo", "shut", "keyed", "", "__proto__"]),
+            "asked": st.sampled_from([None, "mask", "hash", "token", "shred", ""]),
+            "obligations": st.lists(st.sampled_from(["mask_spans", "rotate_secret", ""]), max_size=3),
         }
     ),
 }

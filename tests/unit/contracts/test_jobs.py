@@ -58,7 +58,7 @@ def test_a_job_that_contradicts_itself_is_refused(change: dict[str, Any]) -> Non
 
 
 def test_a_list_of_jobs_may_be_empty() -> None:
-    assert JobList(jobs=()).model_dump() == {"jobs": ()}
+    assert JobList(jobs=()).model_dump() == {"jobs": (), "next_cursor": None}
 
 
 @pytest.mark.parametrize("url", ["http://example.org/", "http://a.b.svc/", "https://example.org/?token=x", "text"])

@@ -73,8 +73,11 @@ def test_a_registration_names_everything_that_has_no_default(missing: str) -> No
         RegisterDetectorRequest.model_validate({name: value for name, value in MINIMAL.items() if name != missing})
 
 
-@pytest.mark.parametrize(("status", "known"), [("healthy", True), ("loading", True), ("ok", False), ("", False)])
-def test_health_is_one_of_two_words(status: str, *, known: bool) -> None:
+@pytest.mark.parametrize(
+    ("status", "known"),
+    [("healthy", True), ("loading", True), ("degraded", True), ("unhealthy", True), ("ok", False), ("", False)],
+)
+def test_health_is_one_of_four_words(status: str, *, known: bool) -> None:
     asked = {"id": "presidio", "version": "1", "status": status}
     if known:
         assert DetectorHealth.model_validate(asked).status == status
