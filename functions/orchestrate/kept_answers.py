@@ -5,9 +5,12 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from llama_mapper.contracts.problems import Unavailable
 from llama_mapper.identity.reaching import reached
 
 from .idempotency import Kept
+
+FINGERPRINT_BYTES = 32
 
 
 class MemoryAnswers:
@@ -29,7 +32,7 @@ class MemoryAnswers:
 
 
 class RedisAnswers:
-    """Fingerprint (32 bytes), then the sealed answer."""
+    """Fingerprint, then the sealed answer."""
 
     def __init__(self, redis: "Redis", prefix: str = "orchestrate:idempotency") -> None:
         self._redis = redis
@@ -39,7 +42,11 @@ class RedisAnswers:
         before = await self._asked(
             self._redis.set(self._key(name), _packed(kept), nx=True, get=True, ex=seconds)  # Redis 7: NX with GET
         )
-        return Kept(fingerprint=before[:32], sealed=before[32:] or None) if before else None
+        if not before:
+            return None
+        if len(before) < FINGERPRINT_BYTES:
+            raise Unavailable("the store of answers holds something else under this name")
+        return Kept(fingerprint=before[:FINGERPRINT_BYTES], sealed=before[FINGERPRINT_BYTES:] or None)
 
     async def finish(self, name: str, kept: Kept, seconds: int) -> None:
         await self._asked(self._redis.set(self._key(name), _packed(kept), ex=seconds))

@@ -93,7 +93,7 @@ class Limits:
         if self._shared is not None:
             try:
                 return await self._counted(limit, key, cost, self._shared[limit.name])
-            except StoreUnavailableError:
+            except (StoreUnavailableError, ValueError, TypeError):  # away, or its answers have another shape
                 metrics.FALLBACKS.labels("limits.own").inc()
         return await self._counted(limit, key, cost, self._own[limit.name])
 
