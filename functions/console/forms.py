@@ -56,15 +56,16 @@ def judgement(form: Form) -> OrchestrateRequest:
 
 
 def finding(form: Form) -> MapRequest:
-    """Read the form of /map; a severity that is a number is sent as one.
+    """Read the form of /map; a severity or score that is a number is sent as one.
 
     Raises:
         FormError: a field is missing or does not fit.
     """
     names = ("detector", "detector_version", "label", "description", "severity", "score")
     fields: dict[str, Any] = {name: value for name in names if (value := form.one(name)) is not None}
-    if _NUMBER.fullmatch(fields.get("severity", "")):
-        fields["severity"] = float(fields["severity"])
+    for name in ("severity", "score"):
+        if _NUMBER.fullmatch(fields.get(name, "")):
+            fields[name] = float(fields[name])
     try:
         return MapRequest.model_validate(fields)
     except ValidationError as error:

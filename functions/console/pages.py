@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_mapper import __version__
-from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.app import allowed, create_app
 from llama_mapper.contracts.identifiers import AnyRequestId, TenantId
 from llama_mapper.contracts.problems import InsufficientRbac
 from llama_mapper.taxonomy import Taxonomy
@@ -116,12 +116,12 @@ OurPage = Depends(from_our_page)
 
 
 def _add_errors(app: FastAPI, pages: Pages) -> None:
-    def answer(error: Exception) -> Response:
+    async def on_error(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 400
-        return pages.page("error", status=status, missing=status == 404)
-
-    async def on_error(_: Request, error: Exception) -> Response:
-        return answer(error)
+        page = pages.page("error", status=status, missing=status == 404)
+        if status == 405:
+            page.headers["Allow"] = allowed(request)
+        return page
 
     app.add_exception_handler(HTTPException, on_error)
     app.add_exception_handler(RequestValidationError, on_error)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Sequence
 from contextvars import Context
+from copy import copy
 from typing import Any, cast
 
 import httpx
@@ -25,12 +26,14 @@ from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Ma
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, InternalError, Unavailable
 
 from .settings import Settings
+from .slots import Slots
 
 log = get_logger(__name__)
 
 SOURCE = "/functions/orchestrate"
 KNOWN_FOR_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 5.0
+BROKER_SECONDS = 0.5
 WORDS_AT_ONCE = 50
 """The mapper takes 64 KB a request; a finding without its span is at most about one."""
 OUTBOX = "orchestrate:outbox"
@@ -46,7 +49,9 @@ class DetectService:
         known_for_seconds: float = KNOWN_FOR_SECONDS,
     ) -> None:
         self._known_for_seconds = known_for_seconds
-        self._service = ServiceClient("detect", settings.detect_url, client, breakers)
+        self._slots = Slots("detect", settings.detector_concurrency)
+        self._attempts = settings.detector_attempts
+        self._service = ServiceClient("detect", settings.detect_url, client, breakers, self._slots.taken)
         self._url = settings.detect_url.rstrip("/") + "/api/v1/detectors"
         self._client = client
         self._known: tuple[DetectorInfo, ...] = ()
@@ -75,15 +80,28 @@ class DetectService:
     ) -> tuple[DetectorReport, ...]:
         seconds = max(0.05, seconds)
         request = DetectRequest(content=content, detectors=tuple(detectors), timeout_seconds=seconds)
-        answer = await self._service.post(
-            "/api/v1/detect", request, DetectResponse, timeout_seconds=seconds + 0.1, tenant_id=tenant_id
-        )
+        async with self._slots.admitted():
+            answer = await self._service.post(
+                "/api/v1/detect",
+                request,
+                DetectResponse,
+                timeout_seconds=seconds + 0.1,
+                tenant_id=tenant_id,
+                attempts=self._attempts,
+            )
         return answer.reports
 
 
 class MapperService:
     def __init__(self, settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory) -> None:
         self._service = ServiceClient("mapper", settings.mapper_url, client, breakers)
+        self._rules_only: bool | None = None
+
+    def by_rules(self) -> "MapperService":
+        """The same, that asks the mapper for rules and people's decisions alone."""
+        other = copy(self)
+        other._rules_only = True
+        return other
 
     async def map(self, findings: Sequence[VendorFinding], seconds: float, tenant_id: TenantId) -> Sequence[Mapping]:
         """Map *findings* in their order, some at a time.
@@ -91,7 +109,7 @@ class MapperService:
         Raises:
             Problem: the mapper did not answer all of them.
         """
-        items = [MapRequest(**f.model_dump()) for f in findings]
+        items = [MapRequest(**f.model_dump(), rules_only=self._rules_only) for f in findings]
         parts = [items[i : i + WORDS_AT_ONCE] for i in range(0, len(items), WORDS_AT_ONCE)]
         answers = await asyncio.gather(*(self._map(part, seconds, tenant_id) for part in parts))
         return [mapping for answer in answers for mapping in answer]
@@ -148,7 +166,8 @@ class Outbox:
     async def mapped(self, event: FindingsMapped, tenant_id: TenantId) -> str | None:
         outgoing = Outgoing(data=event, tenant_id=tenant_id, source=SOURCE, id=EventId(event.request_id))
         try:
-            await self._sink.send(outgoing)
+            # With an outbox at hand a caller need not wait for a broker that hangs.
+            await self._sink.send(outgoing, BROKER_SECONDS if self._redis else 2 * BROKER_SECONDS)
         except Unavailable:
             await self._keep(event, tenant_id)
             metrics.FALLBACKS.labels("event.deferred").inc()

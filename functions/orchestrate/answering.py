@@ -1,14 +1,18 @@
 """Answer a request, or answer it again as before where its ``Idempotency-Key`` is known."""
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import Request, Response
+from fastapi import Header, Request, Response
 from pydantic import BaseModel
 
 from llama_mapper.contracts.identifiers import TenantId
 
-from .idempotency import Idempotency
+from .idempotency import KEY, Idempotency
 
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", max_length=257, json_schema_extra={"pattern": f"^{KEY}$"})
+]
 Work = Callable[[], Awaitable[tuple[int, BaseModel]]]
 
 

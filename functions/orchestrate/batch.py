@@ -24,8 +24,9 @@ async def judge_batch(
     Raises:
         Unauthorized: the tenant may not; no item is judged.
     """
-    orchestrator = orchestrator.under(await orchestrator.policy.pinned(tenant_id))
-    await orchestrator.policy.admit(tenant_id, 0, authenticated)
+    policy = await orchestrator.policy.pinned(tenant_id)
+    orchestrator = orchestrator.under(policy)
+    await policy.admit(tenant_id, 0, authenticated)
 
     async def judge(index: int, item: OrchestrateRequest | Refused) -> BatchItem:
         if isinstance(item, Refused):

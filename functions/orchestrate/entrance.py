@@ -18,9 +18,11 @@ from .gate import Gate
 from .idempotency import Idempotency
 from .kept_answers import RedisAnswers
 from .limits import Limits, SharedStore
-from .ports import Policy
+from .ports import Policies
 from .response_cache import ResponseCache
 from .settings import Settings
+from .tenant_policy import TenantPolicies
+from .tenant_store import KnownTenants, RedisTenants
 
 STORE_SECONDS = 0.5
 
@@ -37,6 +39,9 @@ class Entrance:
     redis: "Redis | None"
     counts: SharedStore | None
     cache: ResponseCache | None
+    policies: TenantPolicies
+    tenants: KnownTenants
+    tenant_store: RedisTenants | None
 
     async def aclose(self) -> None:
         if self.counts is not None:
@@ -45,7 +50,7 @@ class Entrance:
             await self.redis.aclose()
 
 
-def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> Entrance:
+def entrance(settings: Settings, policy: Policies, client: httpx.AsyncClient) -> Entrance:
     """Keys need Redis and a pepper; kept answers and codes a keyset too; tokens an issuer and a pepper."""
     url = settings.redis_url.get_secret_value() if settings.redis_url else None
     pepper = settings.pepper.get_secret_value().encode() if settings.pepper else None
@@ -63,8 +68,11 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
         address=settings.requests_per_minute_address,
         daily=settings.requests_per_day,
     )
+    store = RedisTenants(redis) if redis else None
+    tenants = KnownTenants(store)
+    policies = TenantPolicies(policy, tenants)
     return Entrance(
-        gate=Gate(Authentication(keys, tokens), policy, limits, codes, settings.trusted_proxies, secret),
+        gate=Gate(Authentication(keys, tokens), policies, limits, codes, settings.trusted_proxies, secret),
         idempotency=Idempotency(RedisAnswers(redis), sealer, secret) if redis and sealer else None,
         keys=keys,
         audit=RedisAudit(redis) if redis and keys else None,
@@ -72,6 +80,9 @@ def entrance(settings: Settings, policy: Policy, client: httpx.AsyncClient) -> E
         redis=redis,
         counts=counts,
         cache=ResponseCache(redis, sealer, secret, seconds) if redis and sealer and seconds else None,
+        policies=policies,
+        tenants=tenants,
+        tenant_store=store,
     )
 
 

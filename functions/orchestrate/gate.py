@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Header, Request, Security
+from fastapi import Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from llama_mapper.chassis.guard import ADDED
 from llama_mapper.contracts.identifiers import AnyTenantId, TenantId
 from llama_mapper.contracts.identity import Principal, Scope
-from llama_mapper.contracts.problems import RateLimited, Unauthorized
+from llama_mapper.contracts.problems import InvalidRequest, RateLimited, Unauthorized
 from llama_mapper.identity.authentication import Authentication, tenant_of
 from llama_mapper.identity.keys import utc_now
 from llama_mapper.identity.one_time_codes import OneTimeCodes
 
 from .callers import Network, address
-from .limits import Limits, headers
-from .ports import Policy
+from .limits import Limits, Quotas, headers
+from .ports import Policy, Tenancy
+from .tenant_policy import TenantPolicies
 
 Tenant = Annotated[AnyTenantId | None, Header(alias="X-Tenant-ID")]
 Code = Annotated[str | None, Header(alias="X-One-Time-Code", pattern=r"^[0-9]{6}$")]
@@ -47,7 +48,7 @@ class Gate:
     def __init__(
         self,
         authentication: Authentication,
-        policy: Policy,
+        policies: TenantPolicies,
         limits: Limits,
         codes: OneTimeCodes | None,
         trusted_proxies: Sequence[Network],
@@ -55,7 +56,7 @@ class Gate:
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._authentication = authentication
-        self._policy = policy
+        self._policies = policies
         self._limits = limits
         self._codes = codes
         self._trusted = trusted_proxies
@@ -72,6 +73,23 @@ class Gate:
 
         return enter
 
+    def needs_there(self, action: Scope) -> Callable[..., Awaitable[Admitted]]:
+        """As ``needs``, where the address names the tenant."""
+
+        async def enter(
+            request: Request,
+            tenant_id: Annotated[AnyTenantId, Path()],
+            tenant: Tenant = None,
+            code: Code = None,
+            bearer: Bearer = None,
+            key: Key = None,
+        ) -> Admitted:
+            if tenant not in (None, tenant_id):
+                raise InvalidRequest("X-Tenant-ID names another tenant than the address")
+            return await self._enter(request, action, tenant_id, code)
+
+        return enter
+
     async def _enter(self, request: Request, action: Scope, asked: TenantId | None, code: str | None) -> Admitted:
         """Let a request in.
 
@@ -82,9 +100,9 @@ class Gate:
         principal = await self._authentication.principal(request.headers)
         tenant_id = tenant_of(principal, asked)
         principal = await self._stepped_up(principal, tenant_id, code)
+        policy = await self._policies.pinned(tenant_id)
         # Counted before it is judged, so that refusals are counted too: guessing is asking.
-        await self._count(request, principal, tenant_id)
-        policy = await self._policy.pinned(tenant_id)
+        await self._count(request, principal, tenant_id, await self._policies.standing(policy, tenant_id))
         await policy.permit(principal, action, tenant_id, self._now())
         return Admitted(principal, tenant_id, policy)
 
@@ -94,14 +112,16 @@ class Gate:
             return principal
         if self._codes is None:
             raise Unauthorized("one-time codes are not taken here")
-        await self._codes.verify(principal.subject.removeprefix("key:"), tenant_id, code, self._now())
+        # Enrolled for the key's own tenant, which is not the one asked for where the platform administers.
+        await self._codes.verify(principal.subject.removeprefix("key:"), principal.tenants[0], code, self._now())
         return principal.model_copy(update={"amr": (*principal.amr, "otp"), "authenticated_at": self._now()})
 
-    async def _count(self, request: Request, principal: Principal, tenant_id: TenantId) -> None:
+    async def _count(self, request: Request, principal: Principal, tenant_id: TenantId, tenancy: Tenancy) -> None:
         peer = request.client.host if request.client else None
         caller = address(peer, request.headers.getlist("x-forwarded-for"), self._trusted)
         pseudonym = hmac.new(self._secret, caller.encode(), hashlib.sha256).hexdigest()[:32]
-        standings = await self._limits.take(principal, tenant_id, pseudonym)
+        quotas = Quotas(tenancy.rules.requests_per_minute, tenancy.rules.requests_per_day)
+        standings = await self._limits.take(principal, tenant_id, pseudonym, quotas=quotas)
         said = headers(standings)
         retry = said.pop("Retry-After", None)
         request.scope[ADDED] = said

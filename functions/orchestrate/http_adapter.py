@@ -1,6 +1,7 @@
 """What turns a JSON API into a detector: one YAML file a vendor, checked whole when the process starts."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -101,6 +102,8 @@ class Adapter(Wire):
     options: dict[Name, JsonValue] = {}
     """Option -> its default; null where the settings must say it."""
     signing: Signing | None = None
+    health: Path_ | None = None
+    """What a GET without key or content tells that the API is there by; a connection is tried where it has none."""
     max_characters: int = Field(default=50_000, ge=100)
     """What one call takes; longer content is asked in parts that overlap."""
     request: RequestRule
@@ -112,7 +115,7 @@ class Adapter(Wire):
 
     @model_validator(mode="after")
     def _places(self) -> "Adapter":
-        plain = [self.request.path, *self.request.query.values()]
+        plain = [self.request.path, self.health or "", *self.request.query.values()]
         named = {place for text in plain for place in PLACE.findall(text)}
         named |= {place for text in self.request.headers.values() for place in PLACE.findall(text)} - {"secret"}
         leaves = list(_texts(self.request.body))
@@ -190,6 +193,14 @@ def check_labels(adapter: Adapter, path: Path, vocabulary: str, folder: Path) ->
     for place, label in adapter.says():
         if label not in words:
             raise SettingsError(f"{path}: {place}: not a label of {vocabulary}")
+
+
+@cache
+def vocabulary_editions(folder: Path) -> dict[str, int]:
+    """How many vocabularies have each name: one, or one for each edition."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    documents = [yaml.load(path.read_text("utf-8"), loader) for path in sorted(folder.glob("*.yaml"))]  # noqa: S506
+    return Counter(name for one in documents for name in (one["detector"], *one.get("aliases", ())))
 
 
 @cache

@@ -9,38 +9,32 @@ import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
-import stamina
 from opentelemetry.trace import SpanKind
 from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
 
 from llama_mapper.chassis import correlation, tracing
-from llama_mapper.chassis.calls import BREAKER_FAILURES, BREAKER_SECONDS
+from llama_mapper.chassis.calls import Transient, insist
 from llama_mapper.contracts.detection import Detection, DetectorInfo, DetectorReport, Span
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import (
     DetectorCommunicationFailed,
     DetectorOverloaded,
     Problem,
-    RequestTimeout,
     Unavailable,
 )
 
 from .http_adapter import filled
 from .http_reading import Reading, read
 from .http_setup import HttpDetector, Ready, key_of, line, make_ready
+from .probes import Probe, connecting, probing
 
 MAX_ANSWER_BYTES = 2 * 1024 * 1024
 OVERLAP_CHARACTERS = 200
 """What two parts of a long content share: longer than any name or number that one cut could halve."""
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
-
-
-class _Transient(Exception):
-    """An answer or a connection that may be better the next time."""
 
 
 class HttpDetectors:
@@ -63,9 +57,23 @@ class HttpDetectors:
         self._breakers = breakers
         self._ready = {name: make_ready(name, one, folders, vocabularies, environment) for name, one in said.items()}
 
+    @classmethod
+    def of(
+        cls, ready: Mapping[DetectorId, Ready], client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory
+    ) -> "HttpDetectors":
+        """Of detectors that are ready already."""
+        made = cls({}, client, breakers, (), Path(), {})
+        made._ready = dict(ready)
+        return made
+
     @property
     def infos(self) -> tuple[DetectorInfo, ...]:
         return tuple(ready.info for ready in self._ready.values())
+
+    @property
+    def probes(self) -> dict[str, Probe]:
+        """How to see whether each is there: its health resource, or a connection."""
+        return {name: _probe(self._client, ready) for name, ready in self._ready.items()}
 
     @property
     def vocabularies(self) -> dict[DetectorId, DetectorId]:
@@ -78,16 +86,14 @@ class HttpDetectors:
             RequestTimeout, Unavailable, DetectorOverloaded, DetectorCommunicationFailed
         """
         ready = self._ready[detector]
-        started = time.monotonic()
-        seconds = max(0.05, seconds)
+        deadline = time.monotonic() + max(0.05, seconds)
         parts = _parts(content, ready.adapter.max_characters)
         named: tracing.Attributes = {"http.request.method": ready.adapter.request.method, "server.address": detector}
+        started = time.monotonic()
         try:
             with tracing.span(f"{ready.adapter.request.method} {detector}", SpanKind.CLIENT, named):
-                async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(self._part(detector, ready, content[a:b], seconds)) for a, b in parts]
-        except TimeoutError:
-            raise RequestTimeout(f"{detector} did not answer in time") from None
+                async with ready.slots.admitted(), asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(self._part(detector, ready, content[a:b], deadline)) for a, b in parts]
         except BaseExceptionGroup as failed:  # the first part that fails ends the others
             raise _problem(failed) from None
         readings = [task.result() for task in tasks]
@@ -101,25 +107,21 @@ class HttpDetectors:
             latency_ms=round((time.monotonic() - started) * 1000, 1),
         )
 
-    async def _part(self, detector: str, ready: Ready, content: str, seconds: float) -> Reading:
+    async def _part(self, detector: str, ready: Ready, content: str, deadline: float) -> Reading:
         body = json.dumps(filled(ready.adapter.request.body, {**ready.words, "content": content})).encode()
-        breaker = await self._breakers.get_breaker(f"http.{detector}", threshold=BREAKER_FAILURES, ttl=BREAKER_SECONDS)
-        try:
-            async for attempt in stamina.retry_context(
-                on=_Transient,
-                attempts=ready.said.attempts,
-                timeout=seconds,
-                wait_initial=0.02,
-                wait_max=0.2,
-                wait_jitter=0.05,
-            ):
-                with attempt:
-                    async with ready.slots, breaker:
-                        answer = await self._once(detector, ready, body)
-        except OpenedState:
-            raise Unavailable(f"{detector} is resting after failures", retry_after_seconds=BREAKER_SECONDS) from None
-        except _Transient:
-            raise Unavailable(f"{detector} does not answer", retry_after_seconds=1) from None
+
+        async def once(_: float) -> bytes:
+            return await self._once(detector, ready, body)
+
+        answer = await insist(
+            detector,
+            once,
+            self._breakers,
+            seconds=deadline - time.monotonic(),
+            attempts=ready.said.attempts,
+            slot=ready.slots.taken,
+            circuit=f"http.{detector}",
+        )
         return read(ready.adapter, _parsed(detector, answer), content, ready.evaluate, ready.said.at_least)
 
     async def _once(self, detector: str, ready: Ready, body: bytes) -> bytes:
@@ -143,23 +145,13 @@ class HttpDetectors:
             finally:
                 await response.aclose()
         except httpx.HTTPError:
-            raise _Transient(detector) from None
+            raise Transient(detector) from None
 
 
-class ModelServers(Protocol):
-    async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport: ...
-
-
-class Served:
-    """Detectors that are asked over HTTP: by an adapter, or by KServe's protocol."""
-
-    def __init__(self, http: HttpDetectors, model_servers: ModelServers) -> None:
-        self._http, self._model_servers = http, model_servers
-        self._names = {info.id for info in http.infos}
-
-    async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
-        asked: ModelServers = self._http if detector in self._names else self._model_servers
-        return await asked.detect(detector, content, seconds)
+def _probe(client: httpx.AsyncClient, ready: Ready) -> Probe:
+    if ready.health_url is None:
+        return connecting(ready.url)
+    return probing(client, ready.health_url)
 
 
 def _judge(detector: str, response: httpx.Response) -> None:
@@ -169,7 +161,7 @@ def _judge(detector: str, response: httpx.Response) -> None:
         wait = min(int(stated), 3600) if stated.isascii() and stated.isdigit() and len(stated) < 9 else 1
         raise DetectorOverloaded(f"{detector} takes no more for now", retry_after_seconds=max(1, wait))
     if status >= 500:
-        raise _Transient(detector)
+        raise Transient(detector)
     if status in (401, 403):
         raise Unavailable(f"{detector} does not take our key")
     if status != 200:  # a redirect too: content goes where the settings say and nowhere else

@@ -1,6 +1,5 @@
 """One entry of ``ORCHESTRATION_HTTP_DETECTORS``, and what it becomes when the process starts."""
 
-import asyncio
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from llama_mapper.contracts.wire import Confidence, Token, Wire
 from .http_adapter import PLACE, Adapter, Name, check_labels, read_adapter
 from .http_expressions import Evaluation
 from .http_signing import Signer
+from .slots import Slots
 
 
 class HttpDetector(Wire):
@@ -37,7 +37,7 @@ class HttpDetector(Wire):
     family: Family | None = None
     at_least: Confidence | None = None
     concurrency: int = Field(default=8, ge=1, le=256)
-    attempts: int = Field(default=2, ge=1, le=5)
+    attempts: int = Field(default=3, ge=1, le=5)
 
     @field_validator("url")
     @classmethod
@@ -75,7 +75,8 @@ class Ready:
     secret: str | None = field(repr=False)
     signer: Signer | None
     evaluate: Evaluation
-    slots: asyncio.Semaphore = field(repr=False)
+    slots: Slots = field(repr=False)
+    health_url: str | None = None
 
 
 def make_ready(
@@ -101,9 +102,10 @@ def make_ready(
     if missing := sorted(option for option, value in words.items() if value is None):
         raise SettingsError(f"{place}.options.{missing[0]}: the adapter needs it")
     secret = _secret(place, said, adapter, environment)
-    asked = PLACE.sub(lambda hit: quote(str(words[hit.group(1)]), safe=""), adapter.request.path)
+    asked = _path(adapter.request.path, words)
     query = {key: line(value, words) for key, value in adapter.request.query.items()}
     url = httpx.URL(str(said.url).rstrip("/") + asked, params=query or None)
+    health = str(said.url).rstrip("/") + _path(adapter.health, words) if adapter.health else None
     for header, value in adapter.request.headers.items():
         if not is_line(line(value, {**words, "secret": ""})):
             raise SettingsError(f"{place}.options: what goes into {header} must be plain ASCII on one line")
@@ -113,8 +115,12 @@ def make_ready(
     info = DetectorInfo(
         id=name, version=said.version or adapter.version, family=said.family or adapter.family, loaded=True
     )
-    slots = asyncio.Semaphore(said.concurrency)
-    return Ready(said, adapter, vocabulary, info, words, str(url), secret, signer, Evaluation(words), slots)
+    slots = Slots(name, said.concurrency)
+    return Ready(said, adapter, vocabulary, info, words, str(url), secret, signer, Evaluation(words), slots, health)
+
+
+def _path(template: str, words: Mapping[str, Any]) -> str:
+    return PLACE.sub(lambda hit: quote(str(words[hit.group(1)]), safe=""), template)
 
 
 def _secret(place: str, said: HttpDetector, adapter: Adapter, environment: Mapping[str, str]) -> str | None:

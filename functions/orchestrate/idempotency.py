@@ -20,7 +20,7 @@ from llama_mapper.contracts.wire import Wire
 KEPT_SECONDS = 86_400
 IN_FLIGHT_SECONDS = 60
 """Longer than any request may take; a pod that was killed leaves its key blocked for so long, and no longer."""
-_KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')  # a structured-field string, or the bare token most clients send
+KEY = r'"?([\x21\x23-\x7e]{1,255})"?'  # a structured-field string, or the bare token most clients send
 
 
 class Kept(Wire):
@@ -109,7 +109,7 @@ class Idempotency:
             raise Unprocessable("what was answered before cannot be read any more; use a new Idempotency-Key") from None
 
     def _names(self, key: str, tenant_id: TenantId, route: str, body: bytes) -> tuple[str, bytes]:
-        match = _KEY.fullmatch(key)
+        match = re.fullmatch(KEY, key)
         if match is None:
             raise InvalidRequest("Idempotency-Key has 1 to 255 printable characters, without spaces or quotes inside")
         name = hmac.new(self._secret, f"{tenant_id}\n{route}\n{match.group(1)}".encode(), hashlib.sha256).hexdigest()

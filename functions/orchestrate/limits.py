@@ -58,19 +58,31 @@ class SharedStore(RedisStore):
         await cast(Redis, self._backend.get_client()).connection_pool.disconnect()
 
 
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What was configured for one tenant, all its callers together; it adds limits and takes none away."""
+
+    minute: int | None = None
+    day: int | None = None
+
+
+NO_QUOTAS = Quotas()
+
+
 class Limits:
     """*identity* and *address* are requests a minute, *daily* those of a tenant a day."""
 
     def __init__(self, store: BaseStore | None, *, identity: int, address: int, daily: int | None = None) -> None:
         self._identity = per_minute("identity", identity)
         self._address = per_minute("address", address)
-        self._daily = per_day("tenant-day", daily) if daily else None
-        limits = [limit for limit in (self._identity, self._address, self._daily) if limit]
-        self._shared = {limit.name: _limiter(limit, store) for limit in limits} if store is not None else None
-        own = MemoryStore()
-        self._own = {limit.name: _limiter(limit, own) for limit in limits}
+        self._daily = daily
+        self._shared = store
+        self._own = MemoryStore()
+        self._limiters: dict[tuple[Limit, bool], Throttled] = {}
 
-    async def take(self, principal: Principal, tenant_id: TenantId, address: str, cost: int = 1) -> Sequence[Standing]:
+    async def take(
+        self, principal: Principal, tenant_id: TenantId, address: str, cost: int = 1, quotas: Quotas = NO_QUOTAS
+    ) -> Sequence[Standing]:
         """Count a request of *cost* items; the first standing that is refused is the last in the answer.
 
         Args:
@@ -80,8 +92,10 @@ class Limits:
             wanted = [(self._address, f"address:{address}"), (self._identity, f"tenant:{tenant_id}")]
         else:
             wanted = [(self._identity, principal.subject)]
-        if self._daily:
-            wanted.append((self._daily, f"day:{tenant_id}"))
+        if quotas.minute:
+            wanted.append((per_minute("tenant", quotas.minute), f"minute:{tenant_id}"))
+        if daily := min((most for most in (self._daily, quotas.day) if most), default=None):
+            wanted.append((per_day("tenant-day", daily), f"day:{tenant_id}"))
         standings: list[Standing] = []
         for limit, key in wanted:
             standings.append(await self._one(limit, key, cost))
@@ -92,10 +106,16 @@ class Limits:
     async def _one(self, limit: Limit, key: str, cost: int) -> Standing:
         if self._shared is not None:
             try:
-                return await self._counted(limit, key, cost, self._shared[limit.name])
+                return await self._counted(limit, key, cost, self._limiter(limit, self._shared))
             except (StoreUnavailableError, ValueError, TypeError):  # away, or its answers have another shape
                 metrics.FALLBACKS.labels("limits.own").inc()
-        return await self._counted(limit, key, cost, self._own[limit.name])
+        return await self._counted(limit, key, cost, self._limiter(limit, self._own))
+
+    def _limiter(self, limit: Limit, store: BaseStore) -> Throttled:
+        name = (limit, store is self._own)
+        if name not in self._limiters:
+            self._limiters[name] = _limiter(limit, store)
+        return self._limiters[name]
 
     async def _counted(self, limit: Limit, key: str, cost: int, throttled: Throttled) -> Standing:
         result = await throttled.limit(f"{limit.name}:{key}", cost=cost)

@@ -5,54 +5,89 @@ from dataclasses import replace
 from typing import Annotated
 
 import httpx
-from fastapi import Depends, FastAPI, Header, Request, Response
-from purgatory import AsyncCircuitBreakerFactory
+from fastapi import Depends, FastAPI, Request, Response
 
 from llama_mapper import __version__
 from llama_mapper.chassis import correlation
 from llama_mapper.chassis.app import create_app
 from llama_mapper.chassis.events import Sink
+from llama_mapper.chassis.flags import Flags
 from llama_mapper.chassis.function import as_function
 from llama_mapper.chassis.settings import load
-from llama_mapper.contracts.detection import DetectorHealth, DetectorList
+from llama_mapper.contracts.jobs import Job
 from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, OrchestrateRequest, OrchestrateResponse
 
 from .accounting import count
 from .adapters import Outbox
-from .answering import answered
+from .answering import IdempotencyKey, answered
 from .batch import judge_batch
+from .detector_api import add_detectors
+from .detector_wiring import breakers_of
+from .detokenize_api import add_detokenization
 from .entrance import entrance
 from .gate import Admitted
+from .job_api import CallbackHeader, Submission, add_jobs
+from .job_wiring import wire_jobs
+from .joining import wire_joining
 from .key_api import add_keys
 from .moderations import add_moderations
+from .policy import RegoPolicy
+from .policy_wiring import live_policy, serve_policies
 from .response_cache import declined
 from .service import COVERAGE_FLOOR, Orchestrator
 from .settings import Settings
-from .wiring import detector_health, detectors_of, wire
+from .stream_api import add_streams, max_bytes
+from .tenant_api import add_tenants
+from .tenant_policy import TenantPolicies
+from .webhook_api import add_webhooks
+from .wiring import wire
 
 settings = load(Settings)
 client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content
 outbox = Outbox(Sink(settings.sink_url, client), settings.redis_url.get_secret_value() if settings.redis_url else None)
-orchestrator = wire(settings, client, AsyncCircuitBreakerFactory(), outbox)
+live = live_policy(settings)
+orchestrator = wire(settings, client, breakers_of(settings), outbox, live)
 door = entrance(settings, orchestrator.policy, client)
-orchestrator = replace(orchestrator, cache=door.cache)
-use, look = Depends(door.gate.needs("orchestrate:use")), Depends(door.gate.needs("detectors:read"))
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=257)]
+reserved = frozenset({*settings.http_detectors, *settings.model_servers})
+orchestrator = replace(orchestrator, policy=door.policies, reserved=reserved)
+joining = wire_joining(settings, orchestrator, door.redis)
+flags = Flags(settings.flags)
+orchestrator = replace(orchestrator, cache=door.cache, joining=joining.joined, switches=flags)
+jobs = wire_jobs(settings, orchestrator)
+submission = Submission(jobs, door.idempotency)
+use = Depends(door.gate.needs("orchestrate:use"))
 
 
 async def readiness() -> dict[str, bool]:
     outbox.start()
+    joining.start()
+    flags.start()
+    orchestrator.asking.health.start()
+    if jobs:
+        jobs.start()
     return {"policy": await orchestrator.policy.ready(), "detect": bool(await orchestrator.detect.known())}
 
 
 app: FastAPI = create_app(
-    "orchestrate", __version__, max_bytes=settings.max_bytes, readiness=readiness, log_level=settings.log_level
+    "orchestrate",
+    __version__,
+    max_bytes=settings.max_bytes,
+    streams=max_bytes(settings),
+    readiness=readiness,
+    log_level=settings.log_level,
 )
 handle = as_function(app)
 slots = asyncio.Semaphore(settings.batch_concurrency)
 if door.keys and door.audit:
     add_keys(app, door.gate, door.keys, door.audit, door.codes)
+add_detectors(app, door.gate, orchestrator, joining, door.audit)
+serve_policies(app, settings, door.gate, live, client, lambda new: TenantPolicies(RegoPolicy(new), door.tenants))
+add_tenants(app, door)
+add_detokenization(app, door.gate, orchestrator.redactor.tokens, door.audit)
+add_streams(app, door.gate, orchestrator, settings)
 add_moderations(app, door.gate, orchestrator, slots, door.idempotency)
+add_jobs(app, door.gate, jobs, submission)
+add_webhooks(app, door.gate, jobs, door.audit)
 
 
 def asked_of(request: Request, admitted: Admitted) -> Orchestrator:
@@ -65,12 +100,18 @@ def asked_of(request: Request, admitted: Admitted) -> Orchestrator:
     "/api/v1/orchestrate",
     tags=["orchestrate"],
     response_model=OrchestrateResponse,
-    responses={206: {"model": OrchestrateResponse}},
+    responses={202: {"model": Job}, 206: {"model": OrchestrateResponse}},
 )
 async def orchestrate(
-    content: OrchestrateRequest, admitted: Annotated[Admitted, use], request: Request, key: Key = None
+    content: OrchestrateRequest,
+    admitted: Annotated[Admitted, use],
+    request: Request,
+    key: IdempotencyKey = None,
+    callback: CallbackHeader = None,
 ) -> Response:
-    """Judge one content: findings, decision, risk and controls; 206 where coverage is below 0.8."""
+    """Judge one content: findings, decision, risk and controls; 206 where coverage is below 0.8, 202 where async."""
+    if content.processing_mode == "async":
+        return await submission.accept(content, admitted, request, key, callback)
 
     async def judge() -> tuple[int, OrchestrateResponse]:
         judging = asked_of(request, admitted)
@@ -83,7 +124,7 @@ async def orchestrate(
 
 @app.post("/api/v1/orchestrate/batch", tags=["orchestrate"], response_model=BatchResponse)
 async def orchestrate_batch(
-    batch: BatchRequest, admitted: Annotated[Admitted, use], request: Request, key: Key = None
+    batch: BatchRequest, admitted: Annotated[Admitted, use], request: Request, key: IdempotencyKey = None
 ) -> Response:
     """Judge up to 100 contents; each is answered in its place with its own status."""
 
@@ -93,13 +134,3 @@ async def orchestrate_batch(
         )
 
     return await answered(door.idempotency, key, admitted.tenant_id, request, judge)
-
-
-@app.get("/api/v1/detectors", tags=["detectors"])
-async def detectors(_: Annotated[Admitted, look]) -> DetectorList:
-    return DetectorList(detectors=await detectors_of(orchestrator))
-
-
-@app.get("/api/v1/detectors/{detector}/health", tags=["detectors"])
-async def health_of(detector: str, _: Annotated[Admitted, look]) -> DetectorHealth:
-    return await detector_health(orchestrator, detector)

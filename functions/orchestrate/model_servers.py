@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import httpx
+from purgatory import AsyncCircuitBreakerFactory
 from pydantic import Field
 
 from llama_mapper.chassis import correlation
+from llama_mapper.chassis.calls import Transient, insist
 from llama_mapper.contracts.detection import Detection, DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
-from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable
+from llama_mapper.contracts.problems import DetectorCommunicationFailed, DetectorOverloaded, Unavailable
 from llama_mapper.contracts.wire import Token, Wire
+
+from .slots import Slots
 
 # What a text-classification head says at or above this score is a finding.
 MIN_SCORE = 0.5
@@ -34,35 +38,50 @@ class Head(Wire):
 
 
 class KServeModelServers:
-    """*urls* maps a detector to its predict URL (``…/v1/models/NAME:predict``), *heads* to what its indices mean."""
+    """*urls* maps a detector to its predict URL (``…/v1/models/NAME:predict``), *heads* to what its indices mean.
+
+    Each is given *concurrency* calls at once.
+    """
 
     def __init__(
-        self, urls: Mapping[str, str], client: httpx.AsyncClient, heads: Mapping[str, Head] | None = None
+        self,
+        urls: Mapping[str, str],
+        client: httpx.AsyncClient,
+        heads: Mapping[str, Head] | None = None,
+        breakers: AsyncCircuitBreakerFactory | None = None,
+        *,
+        attempts: int = 2,
+        concurrency: int = 64,
     ) -> None:
         self._urls = urls
         self._heads = heads or {}
         self._client = client
+        self._breakers = breakers or AsyncCircuitBreakerFactory()
+        self._attempts = attempts
+        self._slots = {name: Slots(name, concurrency) for name in urls}
 
     async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
         """Ask one model server.
 
         Raises:
-            RequestTimeout, Unavailable, DetectorCommunicationFailed
+            RequestTimeout, Unavailable, DetectorOverloaded, DetectorCommunicationFailed
         """
         started = time.monotonic()
-        try:
-            response = await self._client.post(
-                self._urls[detector],
-                json={"instances": [content]},
-                headers={correlation.HEADER: correlation.current()},
-                timeout=max(0.05, seconds),
+        slots = self._slots[detector]
+
+        async def once(left: float) -> httpx.Response:
+            return await self._once(detector, content, left)
+
+        async with slots.admitted():
+            response = await insist(
+                detector,
+                once,
+                self._breakers,
+                seconds=max(0.05, seconds),
+                attempts=self._attempts,
+                slot=slots.taken,
+                circuit=f"model.{detector}",
             )
-        except httpx.TimeoutException as error:
-            raise RequestTimeout(f"{detector} did not answer in time") from error
-        except httpx.HTTPError as error:
-            raise Unavailable(f"{detector} does not answer") from error
-        if response.status_code != 200:
-            raise Unavailable(f"{detector} refused the request")
         head = self._heads.get(detector)
         return DetectorReport(
             detector=detector,
@@ -73,6 +92,26 @@ class KServeModelServers:
             windows=1,
             latency_ms=round((time.monotonic() - started) * 1000, 1),
         )
+
+    async def _once(self, detector: str, content: str, seconds: float) -> httpx.Response:
+        try:
+            response = await self._client.post(
+                self._urls[detector],
+                json={"instances": [content]},
+                headers={correlation.HEADER: correlation.current()},
+                timeout=seconds,
+            )
+        except httpx.TimeoutException:
+            raise  # the deadline's, not tried again
+        except httpx.HTTPError as error:
+            raise Transient(detector) from error
+        if response.status_code == 429:
+            raise DetectorOverloaded(f"{detector} takes no more for now", retry_after_seconds=1)
+        if response.status_code >= 500:
+            raise Transient(detector)
+        if response.status_code != 200:
+            raise Unavailable(f"{detector} refused the request")
+        return response
 
 
 def _version(response: httpx.Response) -> str:

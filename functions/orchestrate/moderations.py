@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from typing import Annotated, Literal
 
-from fastapi import Depends, FastAPI, Header, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from pydantic import Field
 
 from llama_mapper.chassis import correlation
@@ -15,7 +15,7 @@ from llama_mapper.contracts.problems import ContentTooLarge, FieldError, Invalid
 from llama_mapper.contracts.wire import MAX_CONTENT_CHARACTERS, Confidence, Consumed, Content, Token, Wire
 
 from .accounting import count
-from .answering import answered
+from .answering import IdempotencyKey, answered
 from .gate import Admitted, Gate
 from .idempotency import Idempotency
 from .openai_categories import CATEGORIES, Category, scores
@@ -162,7 +162,7 @@ def add_moderations(
         body: ModerationRequest,
         admitted: Annotated[Admitted, use],
         request: Request,
-        key: Annotated[str | None, Header(alias="Idempotency-Key", max_length=257)] = None,
+        key: IdempotencyKey = None,
     ) -> Response:
         """Judge texts as OpenAI's moderation API does; `llama_mapper` holds our findings and decision."""
 

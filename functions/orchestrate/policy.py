@@ -1,27 +1,30 @@
 """The Rego policies in process (regorus); ``opa.py`` asks an OPA server the same."""
 
-import hashlib
+import copy
 import json
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, Self
 
-import regorus
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from llama_mapper.chassis.metrics import POLICY_SECONDS
 from llama_mapper.contracts.analysis import CanonicalFinding
-from llama_mapper.contracts.identifiers import AnyDetectorId, TenantId
+from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId, TenantId
 from llama_mapper.contracts.identity import Principal, Scope
-from llama_mapper.contracts.orchestration import Coverage, CoverageMethod, Decision, OrchestrateRequest
-from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Unauthorized, Unavailable
+from llama_mapper.contracts.orchestration import Coverage, CoverageMethod, Decision, OrchestrateRequest, Priority
+from llama_mapper.contracts.problems import InsufficientRbac, Unauthorized, Unavailable
+from llama_mapper.contracts.redaction import RedactionOperator
+from llama_mapper.contracts.tenants import IgnoredField, TenantConfiguration, TenantRules
 from llama_mapper.contracts.wire import Wire
 
-from .ports import Selection
+from .bundle_archives import read_path
+from .bundle_proof import compiled, path_of
+from .bundles import Bundle
+from .ports import NOTHING_SAID, Circumstances, Layers, RedactionRule, Selection, Tenancy
 
-POLICIES = ("access", "admission", "selection", "decision")
-_PLACE = re.compile(r"--> (\S+?\.rego):\d+")
+POLICIES = ("access", "admission", "selection", "decision", "redaction", "retention", "tenancy")
 _REASONS = {
     "tenant.unknown": "X-Tenant-ID names no tenant of this system",
     "tenant.needs_key": "this tenant needs an API key",
@@ -31,6 +34,8 @@ _REASONS = {
     "mfa.needed": "this needs a second factor, shown a short while ago",
     "tenant.disabled": "this tenant is disabled",
     "content.too_large": "content is larger than this tenant may send",
+    "priority.too_high": "this tenant may not use that priority",
+    "redaction.operator": "this tenant may not have content redacted in that way",
 }
 
 
@@ -44,48 +49,48 @@ class _Chosen(Wire):
     pillars: dict[str, tuple[str, ...]] = {}
 
 
+class _Redacting(Wire):
+    """What the redaction policy must answer."""
+
+    allow: bool
+    operator: RedactionOperator | None
+    reasons: tuple[str, ...]
+    labels: tuple[AnyCanonicalLabel, ...]
+    min_confidence: float
+
+
+class _Tenancy(Wire):
+    """What the tenancy policy must answer."""
+
+    known: bool
+    rules: TenantRules
+    ignored: tuple[IgnoredField, ...]
+
+
+_PRIORITY: TypeAdapter[Priority] = TypeAdapter(Priority)
+
+
 class RegoPolicy:
-    """Every ``*.rego`` under *folder* but tests, with ``data.json``; read once, cheap to ask.
+    """The policies of a folder, of a bundle file or of a bundle that was read; read once, cheap to ask.
 
     Raises:
-        PolicyNotFound: the folder holds no policy, one does not compile (the file is named), or data.json is no data.
+        PolicyNotFound: there is no policy, one does not compile (the file is named), or data.json is no data.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._engine = regorus.Engine()
-        paths = [p for p in sorted(folder.rglob("*.rego")) if not p.stem.endswith("_test")]
-        if not paths:
-            raise PolicyNotFound("no policies in the policy folder")
-        digest = hashlib.sha256()
-        for path in paths:
-            source = path.read_text("utf-8")
-            digest.update(source.encode())
-            try:
-                self._engine.add_policy(str(path.relative_to(folder)), source)
-            except RuntimeError as error:
-                raise PolicyNotFound(f"{path.relative_to(folder)} does not compile") from error
-        try:
-            data = (folder / "data.json").read_text("utf-8")
-            version = str(json.loads(data)["version"])
-            self._engine.add_data_json(data)
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise PolicyNotFound("data.json is missing, not JSON or without a version") from error
-        for name in POLICIES:
-            self._prove(name)
-        digest.update(data.encode())
-        self.version = f"{version}+{digest.hexdigest()[:12]}"
+    engine: ClassVar[Literal["in_process", "opa"]] = "in_process"
 
-    def _prove(self, name: str) -> None:
-        """Evaluate once on nothing, in the engine that all questions are asked of copies of.
+    def __init__(self, policies: Path | Bundle) -> None:
+        self.bundle = policies if isinstance(policies, Bundle) else read_path(policies)
+        self._engine = compiled(self.bundle, POLICIES)
+        self.layers = Layers()
 
-        It parses when it loads, but checks names only when it evaluates, and a copy need not prepare again (1.1 ms).
-        """
-        self._engine.set_input_json("{}")
-        try:
-            self._engine.eval_rule(f"data.llama_mapper.{name}.{name}")
-        except RuntimeError as error:
-            place = _PLACE.search(str(error))
-            raise PolicyNotFound(f"{place.group(1) if place else f'policy {name}'} does not compile") from error
+    @property
+    def version(self) -> str:
+        return self._with_layers(self.bundle.version)
+
+    def _with_layers(self, version: str) -> str:
+        """A version of policies, and of what was configured for the tenant."""
+        return f"{version}+tenant.{self.layers.version}" if self.layers.version else version
 
     async def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
         at = principal.authenticated_at
@@ -101,24 +106,40 @@ class RegoPolicy:
         step_up = {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}
         raise InsufficientRbac(detail, headers=step_up if reasons == ["mfa.needed"] else None)
 
-    async def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
+    async def admit(
+        self,
+        tenant_id: TenantId,
+        content_characters: int,
+        authenticated: bool = False,
+        priority: Priority = "normal",
+    ) -> Priority:
         answer = await self._ask(
             "admission",
-            {"tenant_id": tenant_id, "authenticated": authenticated, "content_characters": content_characters},
+            {
+                "tenant_id": tenant_id,
+                "authenticated": authenticated,
+                "content_characters": content_characters,
+                "priority": priority,
+            },
         )
         if answer.get("allow") is True:
-            return
+            try:
+                return _PRIORITY.validate_python(answer.get("priority", priority))
+            except ValidationError as error:
+                raise Unavailable("the admission policy answered in a shape we do not know") from error
         reasons, detail = _refusal(answer)
         if "tenant.unknown" in reasons or "tenant.needs_key" in reasons:
             raise Unauthorized(detail)
         raise InsufficientRbac(detail)
 
-    async def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
+    async def select(self, request: OrchestrateRequest, available: Sequence[str], tenant_id: TenantId) -> Selection:
+        circumstances = Circumstances.of(request)
         answer = await self._ask(
             "selection",
             {
-                "processing_mode": request.processing_mode,
-                "content_type": request.content_type,
+                **circumstances.said(),
+                "tenant_id": tenant_id,
+                "named": list(request.detector_types) if request.detector_types else None,
                 "excluded": list(request.excluded_detectors),
                 "required": list(request.required_detectors),
                 "available": list(available),
@@ -128,12 +149,26 @@ class RegoPolicy:
             chosen = _Chosen.model_validate(answer)
         except ValidationError as error:
             raise Unavailable("the selection policy answered in a shape we do not know") from error
-        return Selection(chosen.detectors, chosen.required, chosen.coverage_method, chosen.weights, chosen.pillars)
+        return Selection(
+            chosen.detectors,
+            chosen.required,
+            chosen.coverage_method,
+            chosen.weights,
+            chosen.pillars,
+            circumstances,
+        )
 
-    async def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
+    async def decide(
+        self,
+        findings: Sequence[CanonicalFinding],
+        coverage: Coverage,
+        tenant_id: TenantId,
+        circumstances: Circumstances = NOTHING_SAID,
+    ) -> Decision:
         answer = await self._ask(
             "decision",
             {
+                **circumstances.said(),
                 "tenant_id": tenant_id,
                 "findings": [
                     f.model_dump(include={"label", "confidence", "severity"})
@@ -148,6 +183,34 @@ class RegoPolicy:
         except (ValidationError, TypeError) as error:
             raise Unavailable("the decision policy answered in a shape we do not know") from error
 
+    async def redact(
+        self, tenant_id: TenantId, asked: RedactionOperator | None, obligations: Sequence[str]
+    ) -> RedactionRule:
+        question = {"tenant_id": tenant_id, "asked": asked, "obligations": list(obligations)}
+        answer = await self._ask("redaction", question)
+        try:
+            rule = _Redacting.model_validate(answer)
+        except ValidationError as error:
+            raise Unavailable("the redaction policy answered in a shape we do not know") from error
+        if not rule.allow:
+            raise InsufficientRbac(_refusal(answer)[1])
+        return RedactionRule(rule.operator, rule.labels, rule.min_confidence)
+
+    async def tenancy(self, tenant_id: TenantId, proposed: TenantConfiguration | None = None) -> Tenancy:
+        said = proposed.model_dump(mode="json", exclude_none=True) if proposed else {}
+        answer = await self._ask("tenancy", {"tenant_id": tenant_id, "proposed": said})
+        try:
+            told = _Tenancy.model_validate(answer)
+        except ValidationError as error:
+            raise Unavailable("the tenancy policy answered in a shape we do not know") from error
+        return Tenancy(told.known, told.rules, told.ignored)
+
+    def under(self, layers: Layers) -> Self:
+        """The same policies, asked with what was configured for a tenant."""
+        other = copy.copy(self)
+        other.layers = layers
+        return other
+
     async def ready(self) -> bool:
         """Whether questions are answered."""
         return True
@@ -158,7 +221,8 @@ class RegoPolicy:
 
     async def _ask(self, name: str, question: Mapping[str, Any]) -> dict[str, Any]:
         """Ask ``data.llama_mapper.<name>.<name>``; whatever goes wrong, the answer is never "yes"."""
-        answer = await self._evaluate(name, question)
+        with POLICY_SECONDS.labels(policy=name, engine=self.engine).time():
+            answer = await self._evaluate(name, {**question, "tenant": self.layers.said()})
         if not isinstance(answer, dict):
             raise Unavailable(f"the {name} policy gives no answer")
         return answer
@@ -167,7 +231,7 @@ class RegoPolicy:
         engine = self._engine.clone()  # an engine holds its input: one for each question
         engine.set_input_json(json.dumps(question))
         try:
-            return engine.eval_rule(f"data.llama_mapper.{name}.{name}")
+            return engine.eval_rule(path_of(name))
         except RuntimeError as error:
             raise Unavailable(f"the {name} policy cannot be evaluated") from error
 

@@ -1,13 +1,14 @@
 """What detectors report, what is reported for those that could not, and how both are shown."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Collection, Iterable, Sequence
 from typing import TypeVar
 
 from llama_mapper.contracts.detection import DetectorReport, ReportStatus
 from llama_mapper.contracts.events import DetectorRun
+from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.mapping import MappedLabel, Mapping, Provenance, VendorFinding, Versions
 from llama_mapper.contracts.orchestration import DetectorOutcome
-from llama_mapper.contracts.problems import DetectorCommunicationFailed, Problem, RequestTimeout
+from llama_mapper.contracts.problems import DetectorCommunicationFailed, DetectorOverloaded, Problem, RequestTimeout
 
 from .routing import Route
 
@@ -30,7 +31,7 @@ async def one(call: Awaitable[DetectorReport], route: Route) -> Sequence[Detecto
     try:
         return [await call]
     except Problem as problem:
-        return _lost([route], problem)
+        return lost([route], problem)
 
 
 async def several(call: Awaitable[Sequence[DetectorReport]], routes: Sequence[Route]) -> Sequence[DetectorReport]:
@@ -38,16 +39,19 @@ async def several(call: Awaitable[Sequence[DetectorReport]], routes: Sequence[Ro
     try:
         reports = await call
     except Problem as problem:
-        return _lost(routes, problem)
+        return lost(routes, problem)
     reported = {report.detector for report in reports}
     forgotten = [route for route in routes if route.detector not in reported]
-    return [*reports, *_lost(forgotten, DetectorCommunicationFailed("detect left a detector out"))]
+    return [*reports, *lost(forgotten, DetectorCommunicationFailed("detect left a detector out"))]
 
 
-def _lost(routes: Iterable[Route], problem: Problem) -> list[DetectorReport]:
+def lost(routes: Iterable[Route], problem: Problem) -> list[DetectorReport]:
+    """What is reported of *routes* that *problem* kept from answering."""
     status: ReportStatus = "unavailable"
     if isinstance(problem, RequestTimeout):
         status = "timeout"
+    elif isinstance(problem, DetectorOverloaded):
+        status = "overloaded"
     elif isinstance(problem, DetectorCommunicationFailed):
         status = "failed"
     return [DetectorReport(detector=r.detector, version=r.version, family=r.family, status=status) for r in routes]
@@ -63,6 +67,7 @@ def found(reports: Iterable[DetectorReport]) -> list[VendorFinding]:
             severity=detection.severity,
             score=detection.score,
             span=detection.span,
+            reading=detection.reading,
         )
         for report in reports
         for detection in report.detections
@@ -93,19 +98,33 @@ def runs(reports: Iterable[DetectorReport]) -> tuple[DetectorRun, ...]:
     )
 
 
+def stood_in_for(routes: Iterable[Route], answered: Collection[str]) -> set[DetectorId]:
+    """The detectors in whose place an alternative answered."""
+    return {route.detector for route in routes if any(one.detector in answered for one in route.alternatives)}
+
+
 def outcomes(routes: Iterable[Route], reports: Iterable[DetectorReport]) -> tuple[DetectorOutcome, ...]:
+    """What became of each route, and after one that did not answer, of its alternatives."""
     by_id = {report.detector: report for report in reports}
-    return tuple(
-        DetectorOutcome(
-            asked=route.asked,
-            detector=route.detector,
-            version=report.version,
-            family=report.family,
-            status=report.status,
-            stands_in=route.stands_in,
-            findings=len(report.detections),
-            latency_ms=report.latency_ms,
-        )
-        for route in routes
-        if (report := by_id.get(route.detector))
+    shown: list[DetectorOutcome] = []
+    for route in routes:
+        for asked in (route, *route.alternatives):
+            report = by_id.get(asked.detector)
+            if report:
+                shown.append(_outcome(asked, report))
+            if report and report.status == "ok":
+                break
+    return tuple(shown)
+
+
+def _outcome(route: Route, report: DetectorReport) -> DetectorOutcome:
+    return DetectorOutcome(
+        asked=route.asked,
+        detector=route.detector,
+        version=report.version,
+        family=report.family,
+        status=report.status,
+        stands_in=route.stands_in,
+        findings=len(report.detections),
+        latency_ms=report.latency_ms,
     )

@@ -21,7 +21,9 @@ from llama_mapper.contracts.events import DetectorRun
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import Mapping, Versions
 from llama_mapper.contracts.orchestration import Coverage, Decision, DetectorOutcome
-from llama_mapper.contracts.wire import Wire
+from llama_mapper.contracts.wire import Milliseconds, Wire
+
+from .redaction import Place
 
 KEPT_SECONDS = 300
 WAIT_SECONDS = 0.1
@@ -38,9 +40,11 @@ class Judgement(Wire):
     """What does not depend on which request asked."""
 
     findings: tuple[CanonicalFinding, ...]
+    places: tuple[Place, ...]
     mappings: tuple[Mapping, ...]
     coverage: Coverage
     decision: Decision
+    decision_ms: Milliseconds = 0.0
     runs: tuple[DetectorRun, ...]
     outcomes: tuple[DetectorOutcome, ...]
     analysis: Analysis | None

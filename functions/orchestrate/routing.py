@@ -1,11 +1,13 @@
 """From what the caller and the policy name to the detectors that run: ids, families, model servers, stand-ins."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from llama_mapper.contracts.detection import DetectorInfo, Family
+from llama_mapper.contracts.detection import DetectorInfo, DetectorReport, Family
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import FieldError, InvalidRequest
+
+from .ports import ModelServers, OwnDetectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,14 @@ class Route:
     stands_in: bool = False
     family: Family = "classifiers"
     version: str = "unknown"
+    alternatives: tuple["Route", ...] = ()
+    """Who is asked where it does not answer, one after the other."""
+    candidate: DetectorId | None = None
+    """Another version of it, which this content goes to, or which is compared where it is a *shadow*."""
+    shadow: bool = False
+
+    def without(self, excluded: Collection[str]) -> "Route":
+        return replace(self, alternatives=tuple(one for one in self.alternatives if one.detector not in excluded))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Directory:
     model_servers: frozenset[str]
     stand_ins: Mapping[str, str]
     http: tuple[DetectorInfo, ...] = ()
+    alternatives: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def available(self) -> list[str]:
@@ -45,8 +56,15 @@ class Directory:
         routes: dict[str, Route] = {}
         for index, name in enumerate(names):
             for route in self._resolve(name, f"{field}.{index}"):
-                routes.setdefault(route.detector, route)
+                routes.setdefault(route.detector, self._with_alternatives(route))
         return tuple(routes.values())
+
+    def _with_alternatives(self, route: Route) -> Route:
+        """Those that the settings name, then the stand-in; the ones that exist."""
+        named = [*self.alternatives.get(route.detector, ()), self.stand_ins.get(route.detector, "")]
+        known = [name for name in dict.fromkeys(named) if name in self.available and name != route.detector]
+        found = [replace(self._resolve(name, "alternatives")[0], asked=route.asked, stands_in=True) for name in known]
+        return replace(route, alternatives=tuple(found))
 
     def _resolve(self, name: str, place: str) -> list[Route]:
         asked = DetectorId(name)
@@ -64,6 +82,18 @@ class Directory:
             return family
         message = "no such detector or family; GET /api/v1/detectors lists them"
         raise InvalidRequest(f"check: {place}", errors=(FieldError(field=place, message=message),))
+
+
+class Beside:
+    """Model servers, and beside them a tenant's own detectors, which are asked the same way."""
+
+    def __init__(self, configured: ModelServers, own: OwnDetectors) -> None:
+        self._configured, self._own = configured, own
+        self._names = {info.id for info in own.infos}
+
+    async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
+        asked: ModelServers = self._own if detector in self._names else self._configured
+        return await asked.detect(detector, content, seconds)
 
 
 def _served(info: DetectorInfo, asked: DetectorId) -> Route:

@@ -6,36 +6,38 @@ import httpx
 from purgatory import AsyncCircuitBreakerFactory
 
 from llama_mapper import __version__
+from llama_mapper.chassis.sealing import WrongKeyset
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.detection import DetectorHealth, DetectorInfo
+from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.mapping import Versions
 from llama_mapper.contracts.problems import NotFound
 from llama_mapper.taxonomy import current_version
 
 from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
-from .http_detectors import HttpDetectors, Served
-from .model_servers import KServeModelServers
-from .opa import OpaPolicy
-from .policy import RegoPolicy
-from .ports import Deadlines
+from .detector_wiring import described, detectors
+from .http_detectors import HttpDetectors
+from .ports import Deadlines, Policies
+from .redaction import Redactor
 from .service import Orchestrator
 from .settings import FOLDER, Settings
 from .shedding import Shedding
+from .tokens import Hashes, Tokens
 
 
 def wire(
-    settings: Settings, client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory, outbox: Outbox
+    settings: Settings,
+    client: httpx.AsyncClient,
+    breakers: AsyncCircuitBreakerFactory,
+    outbox: Outbox,
+    policies: Policies,
 ) -> Orchestrator:
     http = http_detectors(settings, client, breakers)
-    kserve = KServeModelServers(
-        {name: str(url) for name, url in settings.model_servers.items()},
-        client,
-        {name: head for name, head in settings.model_heads.items()},  # noqa: C416 - another type of key
-    )
+    asked = detectors(settings, client, breakers, http)
     return Orchestrator(
-        policy=policy(settings),
+        policy=policies,
         detect=DetectService(settings, client, breakers),
-        model_servers=Served(http, kserve),
+        model_servers=asked.served,
         mapper=MapperService(settings, client, breakers),
         analyze=AnalyzeService(settings, client, breakers),
         emit=outbox,
@@ -47,13 +49,31 @@ def wire(
             mapper_seconds=settings.mapper_budget_seconds,
             detector_seconds=settings.detector_timeout_seconds,
         ),
-        model_server_names=frozenset(settings.model_servers),
+        model_server_names=asked.model_servers,
         stand_ins={name: str(stand_in) for name, stand_in in settings.stand_ins.items()},
         versions=Versions(taxonomy=current_version(), mapper=__version__),
-        http_detectors=http.infos,
-        vocabularies=http.vocabularies,
+        http_detectors=asked.http,
+        vocabularies=asked.vocabularies,
+        alternatives=asked.alternatives,
+        asking=asked.asking,
+        unhedged=asked.served.plain(),
         load=Shedding(settings.concurrency),
+        redactor=redactor(settings),
     )
+
+
+def redactor(settings: Settings) -> Redactor:
+    """Masks always; hashes and tokens where there are keys for them.
+
+    Raises:
+        SettingsError: the keyset is none of AES-SIV.
+    """
+    key = settings.hmac_key.get_secret_value().encode()
+    try:
+        tokens = Tokens(settings.token_keyset.get_secret_value()) if settings.token_keyset else None
+    except WrongKeyset as error:
+        raise SettingsError(f"ORCHESTRATION_TOKEN_KEYSET: {error}") from None
+    return Redactor(Hashes(key) if key else None, tokens)
 
 
 def http_detectors(
@@ -70,16 +90,22 @@ def http_detectors(
     return HttpDetectors(settings.http_detectors, client, breakers, folders, settings.vocabularies, os.environ)
 
 
-def policy(settings: Settings) -> RegoPolicy:
-    """The policies in this process, or those of the OPA server that the settings name."""
-    if settings.opa_url:
-        return OpaPolicy(settings.policies, settings.opa_url, settings.opa_timeout_seconds)
-    return RegoPolicy(settings.policies)
-
-
 async def detectors_of(orchestrator: Orchestrator) -> tuple[DetectorInfo, ...]:
-    """Those that detect runs, and those behind vendors' APIs."""
-    return (*await orchestrator.detect.known(), *orchestrator.http_detectors)
+    """Those that detect runs, model servers, and those behind vendors' APIs, each with how it is."""
+    return tuple(
+        info.model_copy(update={"status": described(info, orchestrator.asking, embedded=embedded).status})
+        for info, embedded in await _known(orchestrator)
+    )
+
+
+async def _known(orchestrator: Orchestrator) -> list[tuple[DetectorInfo, bool]]:
+    """Each with whether detect runs it."""
+    embedded = await orchestrator.detect.known()
+    served = [
+        DetectorInfo(id=DetectorId(name), version="served", family="classifiers", loaded=True)
+        for name in sorted(orchestrator.model_server_names)
+    ]
+    return [*((info, True) for info in embedded), *((info, False) for info in (*served, *orchestrator.http_detectors))]
 
 
 async def detector_health(orchestrator: Orchestrator, detector: str) -> DetectorHealth:
@@ -88,7 +114,7 @@ async def detector_health(orchestrator: Orchestrator, detector: str) -> Detector
     Raises:
         NotFound: nobody offers it.
     """
-    for info in await detectors_of(orchestrator):
+    for info, embedded in await _known(orchestrator):
         if info.id == detector:
-            return DetectorHealth(id=info.id, version=info.version, status="healthy" if info.loaded else "loading")
+            return described(info, orchestrator.asking, embedded=embedded)
     raise NotFound("no such detector; GET /api/v1/detectors lists them")

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 
 from llama_mapper import __version__
 from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.documents import attribute
 from llama_mapper.chassis.events import add_consumer
 from llama_mapper.chassis.logs import get_logger
 from llama_mapper.cluster.errors import ClusterError
@@ -35,7 +36,9 @@ def create_server(
 
     add_consumer(app, {EvaluationCompleted: on_evaluation}, "/events")
 
-    @app.post("/ticks", tags=["events"], status_code=204)
+    only = attribute("type", {"const": TICK})
+
+    @app.post("/ticks", tags=["events"], status_code=204, openapi_extra={"parameters": [only]})
     async def tick(request: Request) -> Response:
         """Look at every canary: a PingSource's event, once a minute."""
         if request.headers.get("ce-type") != TICK:

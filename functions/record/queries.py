@@ -47,6 +47,28 @@ ORDER BY occurred_at DESC, request_id
 SETTINGS join_use_nulls = 1
 """
 
+# One position a source; the sources of one label stand together, as in the event.
+DECISIONS = """
+WITH latest AS (
+    SELECT * FROM requests FINAL
+    WHERE tenant_id = {tenant:String} AND isNotNull(decision) AND isNotNull(coverage) AND isNotNull(policy_version)
+      AND ({request:String} = '' OR request_id = {request:String})
+    ORDER BY occurred_at DESC, request_id LIMIT {limit:UInt32}
+)
+SELECT request_id, occurred_at, content_type, coverage, coverage_method, coverage_missing, decision, reasons,
+    policy_version, found
+FROM latest
+LEFT ANY JOIN (
+    SELECT request_id, arraySort(groupArray(
+        (position, label, severity, confidence, detector, detector_version, vendor_label, method, relation, score)
+    )) AS found
+    FROM findings FINAL
+    WHERE tenant_id = {tenant:String} AND request_id IN (SELECT request_id FROM latest)
+    GROUP BY request_id
+) AS finding USING request_id
+ORDER BY occurred_at DESC, request_id
+"""
+
 TOTALS = """
 SELECT count() AS requests, sum(length(labels)) AS findings
 FROM requests FINAL

@@ -13,6 +13,8 @@ from llama_mapper.contracts.records import (
     DeadLetters,
     RecordedAnalysis,
     RecordedControl,
+    RecordedDecision,
+    RecordedDecisions,
     RecordedFinding,
     RecordedFindings,
     RecordedRequest,
@@ -23,6 +25,7 @@ from llama_mapper.contracts.records import (
 from . import queries
 
 TOP = 50
+_SOURCE = ("detector", "detector_version", "vendor_label", "method", "relation", "score")
 
 
 class Reader(Protocol):
@@ -69,6 +72,25 @@ async def requests(reader: Reader, tenant: TenantId, *, limit: int) -> RecordedR
     """The newest requests of *tenant*."""
     found = await reader.query(queries.REQUESTS, {"tenant": tenant, "limit": limit})
     return RecordedRequests(requests=tuple(RecordedRequest.model_validate(row) for row in found))
+
+
+async def decisions(reader: Reader, tenant: TenantId, *, request_id: RequestId | None, limit: int) -> RecordedDecisions:
+    """The newest decisions of *tenant* with what they were taken on, so that other policies can decide again."""
+    asked = {"tenant": tenant, "request": request_id or "", "limit": limit}
+    return RecordedDecisions(decisions=tuple(_decision(row) for row in await reader.query(queries.DECISIONS, asked)))
+
+
+def _decision(row: Mapping[str, Any]) -> RecordedDecision:
+    findings: dict[str, dict[str, Any]] = {}
+    for _, label, severity, confidence, *source in row["found"]:
+        told = {"label": label, "severity": severity, "confidence": confidence, "sources": []}
+        findings.setdefault(label, told)["sources"].append(dict(zip(_SOURCE, source, strict=True)))
+    coverage = {"method": row["coverage_method"], "score": row["coverage"], "missing": row["coverage_missing"]}
+    decision = {"action": row["decision"], "reasons": row["reasons"], "policy_version": row["policy_version"]}
+    shared = {name: row[name] for name in ("request_id", "occurred_at", "content_type")}
+    return RecordedDecision.model_validate(
+        {**shared, "findings": list(findings.values()), "coverage": coverage | {"required": ()}, "decision": decision}
+    )
 
 
 async def summary(reader: Reader, tenant: TenantId, *, days: int, now: datetime) -> Summary:

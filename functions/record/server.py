@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llama_mapper import __version__
 from llama_mapper.chassis import correlation
 from llama_mapper.chassis.app import create_app
+from llama_mapper.chassis.documents import attribute
 from llama_mapper.chassis.events import add_consumer
 from llama_mapper.chassis.logs import get_logger
 from llama_mapper.contracts.costs import CostBy, Costs
@@ -22,7 +23,7 @@ from llama_mapper.contracts.events import (
 )
 from llama_mapper.contracts.experiments import Experiments
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyCorrelationId, AnyRequestId, AnyTenantId
-from llama_mapper.contracts.records import DeadLetters, RecordedFindings, RecordedRequests, Summary
+from llama_mapper.contracts.records import DeadLetters, RecordedDecisions, RecordedFindings, RecordedRequests, Summary
 from llama_mapper.contracts.wire import Token
 
 from . import comparing, reading, service
@@ -84,7 +85,9 @@ def _add_events(app: FastAPI, store: Store, now: Callable[[], datetime]) -> None
         "/events",
     )
 
-    @app.post(DEAD_LETTERS, tags=["events"], status_code=204)
+    needed = [attribute(name, {"type": "string", "minLength": 1}) for name in ("id", "source", "type")]
+
+    @app.post(DEAD_LETTERS, tags=["events"], status_code=204, openapi_extra={"parameters": needed})
     async def keep_dead_letter(request: Request) -> Response:
         """Keep that a delivery failed for good: any CloudEvent with Knative's ``knativeerror*`` attributes."""
         row = dead_letter(attributes(request.headers, await request.body()), now())
@@ -111,6 +114,13 @@ def _add_reading(app: FastAPI, store: Store, now: Callable[[], datetime]) -> Non
     async def requests(tenant: Tenant, limit: Limit = 20) -> RecordedRequests:
         """Requests and third-party reports, newest first."""
         return await reading.requests(store, tenant, limit=limit)
+
+    @app.get("/api/v1/decisions", tags=["read"])
+    async def decisions(
+        tenant: Tenant, request_id: AnyRequestId | None = None, limit: Annotated[int, Query(ge=1, le=10_000)] = 100
+    ) -> RecordedDecisions:
+        """Decisions and what they were taken on, newest first: what a changed policy is tried on."""
+        return await reading.decisions(store, tenant, request_id=request_id, limit=limit)
 
     @app.get("/api/v1/summary", tags=["read"])
     async def summary(tenant: Tenant, days: Days = 30) -> Summary:

@@ -2,6 +2,8 @@
 # description: Whether a principal may do something, by scope, tenant and how it proved who it is.
 package llama_mapper.access
 
+import data.llama_mapper.tenancy
+
 # METADATA
 # description: Denied with reason codes unless the scope is held and, for what administers, a second factor was shown.
 # entrypoint: true
@@ -45,15 +47,23 @@ _ordinary if {
 # Who has not said who they are is held to the tenant's own rule, and never administers.
 _open if input.principal.kind == "open"
 
-_known if data.tenants[input.tenant_id]
+_known if tenancy.known
 
-_keyless if data.tenants[input.tenant_id].key_required == false
+_keyless if tenancy.key_required == false
 
 _own_tenant if _open
 
 _own_tenant if {
 	is_array(input.principal.tenants)
 	input.tenant_id in input.principal.tenants
+}
+
+# The platform's own administrators belong to every tenant, for what administers tenants and nothing else.
+_own_tenant if {
+	is_array(input.principal.tenants)
+	"*" in input.principal.tenants
+	is_array(data.access.platform)
+	input.action in data.access.platform
 }
 
 _permitted if {

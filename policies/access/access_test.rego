@@ -95,3 +95,28 @@ test_without_rules_everything_administers_and_nobody_enters if {
 		with data.tenants as _tenants
 	answer == _no(["credential.missing", "mfa.needed"])
 }
+
+_platform := object.union(_key, {"tenants": ["*"], "scopes": ["tenants:write", "orchestrate:use"], "amr": ["otp"], "age_seconds": 10})
+
+_answer_platform(action, rules) := answer if {
+	question := {"principal": _platform, "action": action, "tenant_id": "closed"}
+	answer := access.access with input as question with data.access as object.union(_rules, rules) with data.tenants as _tenants
+}
+
+test_the_platform_administers_every_tenant if {
+	_answer_platform("tenants:write", {"platform": ["tenants:write"]}) == _yes
+}
+
+test_the_platform_does_not_work_in_a_tenants_name if {
+	_answer_platform("orchestrate:use", {"platform": ["tenants:write"]}) == _no(["tenant.other"])
+}
+
+test_the_platform_is_nobody_where_no_list_says_what_it_may if {
+	_answer_platform("tenants:write", {}) == _no(["tenant.other"])
+}
+
+test_a_tenant_that_was_made_is_there if {
+	question := {"principal": _open, "action": "orchestrate:use", "tenant_id": "made", "tenant": {"platform": {}}}
+	answer := access.access with input as question with data.access as _rules with data.tenant_defaults as {"key_required": true}
+	answer == _no(["tenant.needs_key"])
+}

@@ -22,7 +22,7 @@ _answer(findings) := _answer_at(findings, 1)
 
 _answer_at(findings, score) := answer if {
 	question := {"findings": findings, "coverage": {"score": score, "missing": []}}
-	answer := decision.decision with input as question with data.decision as _data
+	answer := decision.decision with input as question with data.decision as _data with data.retention as {}
 }
 
 _decided(action, reasons, obligations) := {"action": action, "reasons": reasons, "obligations": obligations}
@@ -119,21 +119,117 @@ test_low_coverage_does_not_soften_a_block if {
 	answer == _decided("block", ["coverage.low", "label.secret"], ["mask_spans", "rotate"])
 }
 
-test_tenant_threshold_replaces_the_default if {
-	question := {
-		"findings": [_found("PII.Contact", 0.6, 2)],
-		"coverage": {"score": 0.85},
-		"tenant": {"thresholds": {"confidence": 0.7, "coverage": 0.9}},
-	}
+_asked(findings, own) := answer if {
+	question := {"findings": findings, "coverage": {"score": 0.85}, "tenant": {"own": own}}
+	answer := decision.decision with input as question with data.decision as _data with data.retention as {}
+}
+
+test_tenant_may_ask_for_more_coverage if {
+	_asked([], {"thresholds": {"coverage": 0.9}}) == _decided("human_review", ["coverage.low"], [])
+}
+
+test_tenant_may_not_ask_for_less_coverage if {
+	question := {"findings": [], "coverage": {"score": 0.79}, "tenant": {"own": {"thresholds": {"coverage": 0.1}}}}
 	answer := decision.decision with input as question with data.decision as _data
-	answer == _decided("human_review", ["confidence.low", "coverage.low"], [])
+	answer.action == "human_review"
+}
+
+test_tenant_may_heed_what_is_less_sure_and_still_hears_that_it_is if {
+	answer := _asked([_found("PII.Contact", 0.4, 2)], {"thresholds": {"confidence": 0.3}})
+	answer == _decided("redact", ["confidence.low", "label.pii"], ["mask_spans"])
+}
+
+test_tenant_that_heeds_what_is_less_sure_does_not_make_it_pass if {
+	answer := _asked([_found("PII.Name.Deep", 0.4, 3)], {"thresholds": {"confidence": 0.3}})
+	answer == _decided("flag", ["confidence.low"], [])
+}
+
+test_tenant_may_not_heed_only_what_is_surer if {
+	answer := _asked([_found("PII.Contact", 0.6, 2)], {"thresholds": {"confidence": 0.7}})
+	answer == _pii
+}
+
+_own_label(label, action) := {"labels": [{"label": label, "min_severity": 0, "action": action, "obligations": ["tell"]}]}
+
+test_tenants_own_label_is_stricter if {
+	answer := _asked([_sure("PII.Contact.Email", 1)], _own_label("PII.Contact", "block"))
+	answer == _decided("block", ["tenant.pii.contact"], ["tell"])
+}
+
+test_tenants_own_label_is_not_milder_though_it_is_more_specific if {
+	answer := _asked([_sure("SECRET.Key", 3)], _own_label("SECRET.Key", "allow"))
+	answer == _decided("block", ["label.secret", "tenant.secret.key"], ["mask_spans", "rotate", "tell"])
+}
+
+test_tenants_own_label_leaves_others_alone if {
+	_asked([_sure("PII.Contact", 2)], _own_label("HARM", "block")) == _pii
+}
+
+test_tenant_that_says_one_thing_twice_is_taken_at_the_stricter if {
+	twice := array.concat(_own_label("PII", "flag").labels, _own_label("PII", "block").labels)
+	answer := _asked([_sure("PII", 1)], {"labels": twice})
+	answer == _decided("block", ["tenant.pii"], ["tell"])
+}
+
+test_tenants_own_action_that_is_misspelled_does_not_allow if {
+	answer := _asked([], _own_label("PII", "blok"))
+	answer == _decided("human_review", ["policy.unknown_action"], [])
+}
+
+_restricted := {"order": ["public", "secret"], "default": "public", "rules": {"secret": {
+	"coverage": 0.95,
+	"retention_days": 5,
+	"labels": [{"label": "PII", "min_severity": 0, "action": "block", "code": "class", "obligations": []}],
+}}}
+
+_classified(class) := answer if {
+	question := {"findings": [_sure("PII", 1)], "coverage": {"score": 0.9}, "data_class": class}
+	retained := {"least_days": 1, "most_days": 90}
+	answer := decision.decision with input as question with data.decision as _data with data.data_classes as _restricted with data.retention as retained
+}
+
+test_class_of_the_data_has_its_own_labels_coverage_and_retention if {
+	_classified("secret") == object.union(_decided("block", ["coverage.low", "label.class"], []), {"retention_days": 5})
+}
+
+test_class_that_nobody_knows_is_the_strictest if _classified("sekret") == _classified("secret")
+
+test_milder_class_is_not_concerned if {
+	_classified("public") == object.union(_allowed, {"retention_days": 90})
+}
+
+test_a_review_names_its_queue_and_nothing_else_does if {
+	queued := object.union(_data, {"review_queue": "general"})
+	review := decision.decision with input as {"findings": [], "coverage": {"score": 0}} with data.decision as queued
+	review.review_queue == "general"
+	fine := decision.decision with input as {"findings": [], "coverage": {"score": 1}} with data.decision as queued
+	not fine.review_queue
+}
+
+test_the_tenant_names_its_own_queue if {
+	answer := _asked([_found("OTHER.Unknown", 0, 1)], {"review_queue": "legal"})
+	answer.review_queue == "legal"
+}
+
+test_plug_ins_add_rules if {
+	rules := {{"action": "block", "reason": "night", "obligations": ["wait"]}}
+	question := {"findings": [_sure("PII.Contact", 2)], "coverage": {"score": 1}}
+	answer := decision.decision with input as question with data.decision as _data with data.retention as {} with data.llama_mapper.plugin as {"hours": {"rules": rules}}
+	answer == _decided("block", ["label.pii", "plugin.hours.night"], ["mask_spans", "wait"])
+}
+
+test_plug_in_with_an_action_that_is_none_changes_nothing if {
+	rules := {{"action": "ignore", "reason": "night", "obligations": []}}
+	question := {"findings": [_sure("PII.Contact", 2)], "coverage": {"score": 1}}
+	answer := decision.decision with input as question with data.decision as _data with data.retention as {} with data.llama_mapper.plugin as {"hours": {"rules": rules}}
+	answer == _pii
 }
 
 test_misspelled_action_does_not_allow if {
 	typo := {"label": "PII", "min_severity": 2, "action": "blok", "code": "pii", "obligations": []}
 	question := {"findings": [_sure("PII", 4)], "coverage": {"score": 1}}
 	data_with_typo := object.union(_data, {"labels": [typo]})
-	answer := decision.decision with input as question with data.decision as data_with_typo
+	answer := decision.decision with input as question with data.decision as data_with_typo with data.retention as {}
 	answer == _decided("human_review", ["label.pii", "policy.unknown_action"], [])
 }
 
@@ -154,13 +250,13 @@ test_a_finding_that_counts_no_detectors_has_one if {
 test_without_a_milder_action_one_detector_alone_is_enough if {
 	strict := {"label": "JAILBREAK", "min_severity": 1, "action": "block", "min_detectors": 2, "code": "j", "obligations": []}
 	question := {"findings": [_sure("JAILBREAK", 3)], "coverage": {"score": 1}}
-	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [strict]})
+	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [strict]}) with data.retention as {}
 	answer == _decided("block", ["label.j"], [])
 }
 
 test_misspelled_milder_action_does_not_allow if {
 	typo := {"label": "IP", "min_severity": 1, "action": "block", "min_detectors": 2, "otherwise": "flagg", "code": "ip", "obligations": []}
 	question := {"findings": [_sure("IP", 3)], "coverage": {"score": 1}}
-	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [typo]})
+	answer := decision.decision with input as question with data.decision as object.union(_data, {"labels": [typo]}) with data.retention as {}
 	answer == _decided("human_review", ["label.ip", "policy.unknown_action"], [])
 }

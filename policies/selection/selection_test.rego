@@ -89,3 +89,58 @@ test_profile_is_required_even_where_the_input_does_not_say_what_the_caller_requi
 	answer := selection.selection with input as question with data.selection as _data
 	answer == _chosen(["a", "b", "words"], ["a", "words"])
 }
+
+test_named_detectors_take_the_profiles_place if _answer({"named": ["b"]}) == _chosen(["b"], ["b"])
+
+test_no_named_detector_is_none_named if _answer({"named": []}) == _chosen(["a", "b", "words"], ["a", "words"])
+
+test_named_and_excluded_is_excluded if _answer({"named": ["a", "b"], "excluded": ["a"]}) == _chosen(["b"], ["b"])
+
+test_tenant_adds_detectors_and_requires_some if {
+	own := {"extra_detectors": ["secrets"], "required_detectors": ["b"]}
+	_answer({"tenant": {"own": own}}) == _chosen(["a", "b", "secrets", "words"], ["a", "b", "words"])
+}
+
+test_what_the_tenant_requires_nobody_leaves_out if {
+	own := {"required_detectors": ["b"]}
+	_answer({"tenant": {"own": own}, "excluded": ["b"]}) == _chosen(["a", "b", "words"], ["a", "b", "words"])
+	_answer({"tenant": {"own": own}, "named": ["a"]}) == _chosen(["a", "b"], ["a", "b"])
+}
+
+test_what_the_tenant_adds_a_caller_may_leave_out if {
+	own := {"extra_detectors": ["secrets"]}
+	_answer({"tenant": {"own": own}, "excluded": ["secrets"]}) == _chosen(["a", "b", "words"], ["a", "words"])
+}
+
+_classes := {"order": ["public", "secret"], "default": "public", "rules": {"secret": {
+	"add": ["b"], "require": ["secrets"], "coverage_method": "TAXONOMY",
+}}}
+
+_classified(changes) := answer if {
+	question := object.union(_question, changes)
+	answer := selection.selection with input as question with data.selection as _data with data.data_classes as _classes
+}
+
+test_class_adds_requires_and_counts_in_its_own_way if {
+	expected := object.union(_chosen(["a", "b", "secrets"], ["a", "secrets"]), {"coverage_method": "TAXONOMY"})
+	_classified({"processing_mode": "fast", "data_class": "secret"}) == expected
+	_classified({"processing_mode": "fast", "data_class": "secret", "excluded": ["secrets"]}) == expected
+}
+
+test_class_that_is_not_said_is_the_platforms_default if {
+	_classified({"processing_mode": "fast"}) == _chosen(["a"], ["a"])
+}
+
+test_route_adds if {
+	answer := selection.selection with input as object.union(_question, {"processing_mode": "fast", "route": "chat"})
+		with data.selection as _data
+		with data.routes as {"chat": {"add": ["b"]}}
+	answer == _chosen(["a", "b"], ["a"])
+}
+
+test_entry_of_the_tenant_counts_in_its_own_way if {
+	answer := selection.selection with input as object.union(_question, {"tenant_id": "demo"})
+		with data.selection as _data
+		with data.tenants as {"demo": {"coverage_method": "TAXONOMY"}}
+	answer == object.union(_chosen(["a", "b", "words"], ["a", "words"]), {"coverage_method": "TAXONOMY"})
+}

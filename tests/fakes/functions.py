@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2] / "functions"
 
 def _forget() -> None:
     # functions-framework calls every function's module "main", so a second one would get the first one's parts.
-    for name in [name for name in sys.modules if name == "main" or name.startswith("main.")]:
+    for name in [name for name in list(sys.modules) if name == "main" or name.startswith("main.")]:
         del sys.modules[name]
 
 

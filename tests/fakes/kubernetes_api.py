@@ -66,7 +66,7 @@ class ApiServer:
 
     def add(self, body: Body, plural: str, manager: str = "kubectl-client-side-apply") -> Body:
         """Put an object there as ``kubectl apply`` of *manager* would."""
-        group = body["apiVersion"].partition("/")[0]
+        group = body["apiVersion"].rpartition("/")[0]  # none for the core: v1
         key = (group, plural, body["metadata"]["namespace"], body["metadata"]["name"])
         return self.create(key, body, manager)
 
@@ -106,10 +106,11 @@ class ApiServer:
         body["metadata"]["managedFields"] = fields.shown(self._books[key], body["apiVersion"])
         return body
 
-    def listed(self, group: str, plural: str, namespace: str, name: str | None) -> Body:
+    def listed(self, group: str, plural: str, namespace: str, name: str | None, labels: str = "") -> Body:
         with self._changed:
             found = [key for key in sorted(self.objects) if key[:3] == (group, plural, namespace)]
-            items = [self.shown(key) for key in found if name in (None, key[3])]
+            shown = [self.shown(key) for key in found if name in (None, key[3])]
+            items = [body for body in shown if _labelled(body, labels)]
             return {"kind": "List", "apiVersion": f"{group}/v1", "metadata": {"resourceVersion": str(self._version)},
                     "items": items}  # fmt: skip
 
@@ -216,9 +217,19 @@ class ApiServer:
             raise Refused(422, f'{key[1]} "{key[3]}" is invalid: {at}: {error.message[:200]}')
 
     def watched(
-        self, group: str, plural: str, namespace: str, name: str | None, since: int, seconds: float | None = None
+        self,
+        group: str,
+        plural: str,
+        namespace: str,
+        name: str | None,
+        since: int,
+        seconds: float | None = None,
+        labels: str = "",
     ) -> Iterator[Body]:
-        """Events after *since*, for *seconds* or as long as the server runs; an ERROR where they are forgotten."""
+        """Events after *since*, for *seconds* or as long as the server runs; an ERROR where they are forgotten.
+
+        What no longer has the *labels* is DELETED for who watches by them, as upstream.
+        """
         end = time.monotonic() + seconds if seconds else math.inf
         if since < self._compacted:
             message = f"too old resource version: {since} ({self._compacted})"
@@ -232,7 +243,7 @@ class ApiServer:
             for version, key, kind, body in new:
                 since = version
                 if key[:3] == (group, plural, namespace) and name in (None, key[3]):
-                    yield {"type": kind, "object": body}
+                    yield {"type": kind if _labelled(body, labels) else "DELETED", "object": body}
 
     def allow(self, verb: str, group: str, resource: str, name: str | None) -> None:
         for rule in self.rules if self.rules is not None else ():
@@ -241,6 +252,14 @@ class ApiServer:
                 return
         if self.rules is not None:
             raise Refused(403, f'{resource}.{group} "{name}" is forbidden: cannot {verb}')
+
+
+def _labelled(body: Body, selector: str) -> bool:
+    """Whether *body* has every ``name=value`` of *selector*."""
+    labels = body["metadata"].get("labels") or {}
+    return all(
+        labels.get(name) == value for name, _, value in (part.partition("=") for part in selector.split(",") if part)
+    )
 
 
 def _conflict(owned: fields.Owned, version: str) -> Refused:

@@ -37,6 +37,8 @@ class _Handler(BaseHTTPRequestHandler):
         api, parts = self.api, path.strip("/").split("/")
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             raise Refused(401, "Unauthorized")
+        if parts[:2] == ["api", "v1"]:  # the core group, which has no name
+            parts = ["apis", "", *parts[1:]]
         if len(parts) < 6 or parts[0] != "apis" or parts[3] != "namespaces":
             raise Refused(404, "the server could not find the requested resource")
         api.before(self.command, path)
@@ -45,16 +47,16 @@ class _Handler(BaseHTTPRequestHandler):
         name, subresource = (*parts[6:8], "", "")[:2]
         watch = query.get("watch", "").lower() == "true"
         selected = dict(part.split("=", 1) for part in query.get("fieldSelector", "").split(",") if part)
-        only = name or selected.get("metadata.name")
+        only, labels = name or selected.get("metadata.name"), query.get("labelSelector", "")
         verb = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(self.command)
         verb = verb or ("watch" if watch else "get" if name else "list")
         api.allow(verb, group, "/".join(part for part in (plural, subresource) if part), only)
         key, manager = (group, plural, namespace, name), query.get("fieldManager", "")
         if watch:
             since, seconds = int(query.get("resourceVersion") or 0), float(query.get("timeoutSeconds") or 0)
-            self._stream(api.watched(group, plural, namespace, only, since, seconds or None))
+            self._stream(api.watched(group, plural, namespace, only, since, seconds or None, labels))
         elif self.command == "GET":
-            self._send(200, api.shown(key) if name else api.listed(group, plural, namespace, only))
+            self._send(200, api.shown(key) if name else api.listed(group, plural, namespace, only, labels))
         elif self.command == "POST":
             self._send(201, api.create((*key[:3], body["metadata"]["name"]), body, manager))
         elif self.command == "DELETE":

@@ -5,11 +5,20 @@ An answer may be a problem, which is raised.
 
 from collections.abc import Mapping as ReadOnly
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.orchestrate.ports import Deadlines, RedactionRule, Selection
+from functions.orchestrate.asking import Asking
+from functions.orchestrate.ports import (
+    NOTHING_SAID,
+    Circumstances,
+    Deadlines,
+    Layers,
+    RedactionRule,
+    Selection,
+    Tenancy,
+)
 from functions.orchestrate.service import Orchestrator
 from llama_mapper.contracts.analysis import Analysis, CanonicalFinding, Risk
 from llama_mapper.contracts.detection import Detection, DetectorInfo, DetectorReport
@@ -17,9 +26,10 @@ from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, TenantId
 from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
-from llama_mapper.contracts.orchestration import Coverage, Decision, OrchestrateRequest, OrchestrateResponse
+from llama_mapper.contracts.orchestration import Coverage, Decision, OrchestrateRequest, OrchestrateResponse, Priority
 from llama_mapper.contracts.problems import Problem
 from llama_mapper.contracts.redaction import RedactionOperator
+from llama_mapper.contracts.tenants import TenantConfiguration, TenantRules
 
 T = TypeVar("T")
 
@@ -72,21 +82,50 @@ class SayingPolicy:
     selected: list[OrchestrateRequest] = field(default_factory=list)
     available: list[str] = field(default_factory=list)
     decided: list[tuple[tuple[CanonicalFinding, ...], Coverage]] = field(default_factory=list)
+    decided_in: list[Circumstances] = field(default_factory=list)
+    priority: Priority | None = None
+    layers: Layers = field(default_factory=Layers)
+    holds: Tenancy = field(default_factory=lambda: Tenancy(True, TenantRules(enabled=True)))
+
+    async def tenancy(self, tenant_id: TenantId, proposed: TenantConfiguration | None = None) -> Tenancy:
+        return self.holds
+
+    def under(self, layers: Layers) -> "SayingPolicy":
+        return replace(self, layers=layers)
+
     version: str = "1"
 
     async def permit(self, principal: Principal, action: Scope, tenant_id: TenantId, now: datetime) -> None:
         give(self.admission)
 
-    async def admit(self, tenant_id: TenantId, content_characters: int, authenticated: bool = False) -> None:
+    async def admit(
+        self,
+        tenant_id: TenantId,
+        content_characters: int,
+        authenticated: bool = False,
+        priority: Priority = "normal",
+    ) -> Priority:
         self.admitted.append((tenant_id, content_characters))
         give(self.admission)
+        return self.priority or priority
 
-    async def select(self, request: OrchestrateRequest, available: Sequence[str]) -> Selection:
+    async def select(self, request: OrchestrateRequest, available: Sequence[str], tenant_id: TenantId) -> Selection:
+        """What the caller names takes the place of what a test says, as in our policies."""
         self.selected.append(request)
         self.available = list(available)
-        return give(self.selection)
+        if request.detector_types is None or isinstance(self.selection, Problem):
+            return give(self.selection)
+        named = tuple(d for d in request.detector_types if d not in request.excluded_detectors)
+        return Selection(named, named, "REQUIRED_SET")
 
-    async def decide(self, findings: Sequence[CanonicalFinding], coverage: Coverage, tenant_id: TenantId) -> Decision:
+    async def decide(
+        self,
+        findings: Sequence[CanonicalFinding],
+        coverage: Coverage,
+        tenant_id: TenantId,
+        circumstances: Circumstances = NOTHING_SAID,
+    ) -> Decision:
+        self.decided_in.append(circumstances)
         self.decided.append((tuple(findings), coverage))
         answer = {"action": give(self.action), "reasons": ["said"], "policy": "decision", "policy_version": "1"}
         return Decision.model_validate(answer)
@@ -148,6 +187,10 @@ class SayingMapper:
     words: ReadOnly[str, str] = field(default_factory=lambda: {"EMAIL": "PII.Contact.Email", "KEY": "SECRET.Key"})
     answer: Problem | None = None
     asked: list[tuple[VendorFinding, ...]] = field(default_factory=list)
+    rules_only: bool = False
+
+    def by_rules(self) -> "SayingMapper":
+        return replace(self, rules_only=True)
 
     async def map(self, findings: Sequence[VendorFinding], seconds: float, tenant_id: TenantId) -> Sequence[Mapping]:
         self.asked.append(tuple(findings))
@@ -196,6 +239,8 @@ class Fakes:
     analyze: SayingAnalyze = field(default_factory=SayingAnalyze)
     emit: ListedEvents = field(default_factory=ListedEvents)
     stand_ins: dict[str, str] = field(default_factory=lambda: {"deberta": "words", "absent": "nobody"})
+    alternatives: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    asking: Asking = field(default_factory=Asking)
     deadlines: Deadlines = field(default_factory=lambda: Deadlines(normal_seconds=30.0, detector_seconds=20.0))
 
     @property
@@ -212,6 +257,8 @@ class Fakes:
             model_server_names=frozenset(self.model_servers.says),
             stand_ins=self.stand_ins,
             versions=VERSIONS,
+            alternatives=self.alternatives,
+            asking=self.asking,
         )
 
     async def judge(self, **request: Any) -> OrchestrateResponse:

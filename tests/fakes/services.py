@@ -1,8 +1,9 @@
 """The services behind orchestrate, and the broker, as one HTTP server that a test can bend path by path."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +49,10 @@ def _analyze(_: Received) -> Answer:
     return Answer(200, JSON, ANALYSIS.model_dump_json().encode())
 
 
+def _well(_: Received) -> Answer:
+    return Answer(200)
+
+
 @dataclass
 class Services:
     """What answers at each path; put another in to bend it, and look at what came."""
@@ -59,12 +64,13 @@ class Services:
             "/api/v1/detect": _detect,
             "/api/v1/map/batch": _map,
             "/api/v1/analyze": _analyze,
+            "/health": _well,
             BROKER: lambda _: Answer(202),
         }
     )
 
     async def behave(self, received: Received) -> Answer:
-        return self.answers[received.path](received)
+        return self.answers.get(received.path, lambda _: Answer(404))(received)
 
     @property
     def url(self) -> str:
@@ -82,3 +88,12 @@ async def running() -> AsyncIterator[Services]:
     async with listening(services.behave) as subscriber:
         services.subscriber = subscriber
         yield services
+
+
+@contextmanager
+def standing() -> Iterator[Services]:
+    """``running`` for a test without an event loop of its own, or for many tests."""
+    with asyncio.Runner() as runner:
+        services = running()
+        yield runner.run(services.__aenter__())
+        runner.run(services.__aexit__(None, None, None))

@@ -126,7 +126,7 @@ class Mapper:
 
     async def _learned(self, finding: VendorFinding, tenant_id: TenantId) -> Resolution | None:
         """What the model says, or said before; no labels where the tenant has spent what it may."""
-        if self.model is None:
+        if self.model is None or (isinstance(finding, MapRequest) and finding.rules_only):
             return None
         adapter = self.model.assign(finding, tenant_id, _asked(finding))
         if self.accounts and not await self.accounts.may_ask(tenant_id):

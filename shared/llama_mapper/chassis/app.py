@@ -3,15 +3,16 @@
 The same application runs inside functions-framework (Knative functions) and inside the mapper's model server.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import Match
 
 from llama_mapper.contracts.problems import (
     ContentTooLarge,
@@ -23,12 +24,12 @@ from llama_mapper.contracts.problems import (
     Unavailable,
 )
 
-from . import logs, metrics, tracing
+from . import documents, logs, metrics, tracing
 from .faults import field_errors, named
 from .guard import Guard, problem_response
 
 PROBLEM = {"model": ProblemDocument, "description": "RFC 9457 problem document"}
-PROBLEM_STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 502, 503)
+PROBLEM_STATUSES = (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 502, 503)
 
 Readiness = Callable[[], Awaitable[dict[str, bool]]]
 """Names each thing the service needs and says whether it is there."""
@@ -52,6 +53,7 @@ def create_app(
     version: str,
     *,
     max_bytes: int = 262_144,
+    streams: Mapping[str, int] = MappingProxyType({}),
     readiness: Readiness = _nothing_needed,
     log_level: str = "INFO",
 ) -> FastAPI:
@@ -60,6 +62,7 @@ def create_app(
     Args:
         service: the folder's name; appears in logs, metrics and the OpenAPI title.
         max_bytes: largest request body accepted, in bytes as sent.
+        streams: paths whose body is handed on while it comes, with the largest accepted there.
         readiness: asked by ``/ready``; all parts true is 200, anything else 503.
     """
     logs.configure(service, log_level)
@@ -69,7 +72,8 @@ def create_app(
         version=version,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard, service=service, max_bytes=max_bytes)],
+        redirect_slashes=False,  # a redirect would name the host that the caller named, and is in no document
+        middleware=[Middleware(Guard, service=service, max_bytes=max_bytes, streams=streams)],
         responses=dict.fromkeys(PROBLEM_STATUSES, PROBLEM),
         # FastAPI's own would export texts of exceptions, query strings and addresses of clients; the Guard's do not.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -77,7 +81,8 @@ def create_app(
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.state.events = []
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]
     metrics.UP.labels(service).set(1)
 
     @app.get("/health", tags=["operations"])
@@ -104,16 +109,22 @@ async def _on_problem(_: Request, error: Exception) -> Response:
     return problem_response(error)
 
 
-async def _on_http_exception(_: Request, error: Exception) -> Response:
+async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     known: dict[int, Problem] = {
         404: NotFound("there is no such resource; see /openapi.json"),
         405: MethodNotAllowed("this resource does not take that method; see /openapi.json"),
     }
     response = problem_response(known.get(error.status_code, InvalidRequest("the request could not be read")))
-    if allow := (error.headers or {}).get("Allow"):  # RFC 9110 section 15.5.6: a 405 says what would be allowed
-        response.headers["Allow"] = allow
+    if error.status_code == 405:
+        response.headers["Allow"] = allowed(request)
     return response
+
+
+def allowed(request: Request) -> str:
+    """The methods at the request's path (RFC 9110 section 15.5.6); a router knows those of the first route alone."""
+    matching = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in matching for method in getattr(route, "methods", None) or ()}))
 
 
 async def _on_invalid(_: Request, error: Exception) -> Response:
@@ -129,24 +140,7 @@ def invalid_request(faults: Sequence[Any]) -> InvalidRequest | ContentTooLarge:
     return problem(f"check: {named(errors)}"[:240], errors=errors)
 
 
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's document, without the 422 shape that this application never sends."""
+def _document(app: FastAPI) -> dict[str, Any]:
     if not app.openapi_schema:
-        schema = get_openapi(title=app.title, version=app.version, routes=app.routes)
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schema.get("components", {}).get("schemas", {}).pop(unused, None)
-        for path in schema["paths"].values():
-            for operation in path.values():
-                for status, answer in operation.get("responses", {}).items():
-                    if status.isdigit() and int(status) >= 400 and not _own(answer):
-                        answer["content"] = {
-                            "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
-                        }
-        app.openapi_schema = schema
+        app.openapi_schema = documents.openapi(app, app.state.events)
     return app.openapi_schema
-
-
-def _own(answer: dict[str, Any]) -> bool:
-    """Whether a resource has errors in a shape of its own (another vendor's API)."""
-    schema = str(answer.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", ""))
-    return bool(schema) and not schema.endswith(("/ProblemDocument", "/HTTPValidationError"))

@@ -50,8 +50,8 @@ async def insist(
 ) -> T:
     """Await *attempt*, given the seconds that are left, again where it is ``Transient``; all within *seconds*.
 
-    *name* is what errors call the service, and the breaker where *circuit* is absent; each attempt holds a *slot*, waiting for one is no failure.
-    An attempt must bear to be made twice.
+    *name* is what errors call the service, and the breaker where *circuit* is absent. Each attempt holds a *slot*;
+    waiting for one is no failure. An attempt must bear to be made twice.
 
     Raises:
         Unavailable: the last attempt was transient too, or the breaker is open.

@@ -25,7 +25,7 @@ from llama_mapper.contracts.events import EventContext, EventData
 from llama_mapper.contracts.identifiers import CorrelationId, EventId, TenantId
 from llama_mapper.contracts.problems import InternalError, Problem, Unavailable, Unprocessable
 
-from . import correlation, metrics, tracing
+from . import correlation, documents, metrics, tracing
 from .faults import field_errors, named
 from .logs import get_logger
 
@@ -126,9 +126,17 @@ def _unprocessable(what: str, error: ValidationError) -> Unprocessable:
 def add_consumer(app: FastAPI, handlers: Mapping[type[EventData], Consumer], path: str = "/") -> None:
     """Take events at *path*, one handler for each event type; any other type is refused with 422."""
     by_type = {model.type: (model, handler) for model, handler in handlers.items()}
+    app.state.events.extend(handlers)
 
-    @app.post(path, tags=["events"], status_code=204, responses={200: {"description": "a CloudEvent in reply"}})
+    @app.post(
+        path,
+        tags=["events"],
+        status_code=204,
+        responses={200: {"description": "a CloudEvent in reply"}},
+        openapi_extra=documents.event_request(tuple(handlers)),
+    )
     async def consume(request: Request) -> Response:
+        """Take one CloudEvent, in binary mode as described or in structured mode."""
         context, data = decode(request.headers, await request.body())
         if context.type not in by_type:
             raise Unprocessable(f"this service does not take that event type; it takes {', '.join(sorted(by_type))}")

@@ -3,9 +3,12 @@
 It reads the body once, refuses what no parser should see (too large, not UTF-8, nested too deep) and hands it on.
 """
 
+import asyncio
 import json
 import re
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from opentelemetry.trace import Span, SpanKind
@@ -13,16 +16,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llama_mapper.contracts.problems import ContentTooLarge, InternalError, InvalidRequest, Problem
+from llama_mapper.contracts.problems import ContentTooLarge, InternalError, InvalidRequest, Problem, RequestTimeout
 
 from . import correlation, metrics, tracing
 from .logs import get_logger
+from .strictness import check_head, check_values
 
 log = get_logger(__name__)
 
 ADDED = "llama_mapper.headers"
 """Where a request's scope holds what every answer to it says, the problem included."""
 MAX_DEPTH = 32
+READ_SECONDS = 10.0
+"""Longest wait for a whole body; a client that sends a byte now and then would hold a place for ever."""
 _PROBES = frozenset({"/health", "/ready", "/metrics"})
 # Possessive, and the closing quote optional: an unclosed string must not be searched again from each of its quotes.
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
@@ -57,7 +63,7 @@ def check_json(body: bytes) -> None:
     """Refuse a body that is not one UTF-8 JSON value.
 
     Raises:
-        InvalidRequest: empty, not UTF-8, not JSON or too deep.
+        InvalidRequest: empty, not UTF-8, not JSON, too deep or ambiguous.
     """
     if not body.strip():
         raise InvalidRequest("the body is empty; send a JSON object")
@@ -67,16 +73,30 @@ def check_json(body: bytes) -> None:
         raise InvalidRequest("the body is not UTF-8") from None
     check_depth(body)
     try:
-        json.loads(text)
+        check_values(text)
     except ValueError as error:
         place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InvalidRequest(f"the body is not JSON{place}") from None
 
 
 class Guard:
-    """Wrap *app*; *max_bytes* bounds the request body as sent."""
+    """Wrap *app*; *max_bytes* bounds the request body as sent.
 
-    def __init__(self, app: ASGIApp, *, service: str, max_bytes: int) -> None:
+    *streams* are the paths whose body is handed on while it comes, each with its own bound: what it holds is for the
+    resource to check, line by line.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        max_bytes: int,
+        streams: Mapping[str, int] = MappingProxyType({}),
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._read_seconds = read_seconds
+        self._streams = streams
         self._app = app
         self._service = service
         self._max_bytes = max_bytes
@@ -115,8 +135,8 @@ class Guard:
             await send(message)
 
         try:
-            body = await self._read(request)
-            await self._app(scope, _replay(body, receive), relay)
+            check_head(scope)
+            await self._app(scope, await self._receiving(request), relay)
         except Problem as problem:
             status = problem.status
             await problem_response(problem)(scope, receive, send)
@@ -129,10 +149,19 @@ class Guard:
         if span:
             _describe(span, request.method, route, status)
 
+    async def _receiving(self, request: Request) -> Receive:
+        if limit := self._streams.get(request.scope["path"]):
+            _check_declared(request, limit)
+            return _bounded(request.receive, limit)
+        try:
+            async with asyncio.timeout(self._read_seconds):
+                body = await self._read(request)
+        except TimeoutError:
+            raise RequestTimeout(f"the body did not come within {self._read_seconds:g} s") from None
+        return _replay(body, request.receive)
+
     async def _read(self, request: Request) -> bytes:
-        declared = request.headers.get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._max_bytes:
-            raise ContentTooLarge(f"the body may have at most {self._max_bytes} bytes")
+        _check_declared(request, self._max_bytes)
         chunks, size = [], 0
         async for chunk in request.stream():
             size += len(chunk)
@@ -160,6 +189,27 @@ def _describe(span: Span, method: str, route: str, status: int) -> None:
     tracing.note(span, {"http.route": route, "http.response.status_code": status})
     if status >= 500:
         tracing.failed(span, str(status))
+
+
+def _check_declared(request: Request, limit: int) -> None:
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdecimal() or int(declared) > limit:
+        raise ContentTooLarge(f"the body may have at most {limit} bytes")
+
+
+def _bounded(receive: Receive, limit: int) -> Receive:
+    """*receive*, which raises ContentTooLarge once more than *limit* bytes have come."""
+    size = 0
+
+    async def counted() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise ContentTooLarge(f"the body may have at most {limit} bytes")
+        return message
+
+    return counted
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

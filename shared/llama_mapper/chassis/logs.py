@@ -16,12 +16,14 @@ from . import correlation, tracing
 
 FIELDS = frozenset(
     {
-        "action", "attempts", "bytes", "controls", "count", "detector", "detectors", "duration_ms", "error",
-        "error_code", "event_type", "findings", "function", "labels", "method", "missing", "model", "path",
-        "policy_version", "port", "reason", "risk_level", "route", "rows", "service", "status", "store", "subscriber",
+        "action", "attempts", "bytes", "controls", "count", "decision_id", "detector", "detectors", "duration_ms", "error",
+        "error_code", "event_type", "findings", "function", "input_sha256", "labels", "method", "missing", "model", "obligations",
+        "path",        "policy_version", "port", "reason", "reasons", "risk_level", "route", "rows", "service", "status", "store", "subscriber",
         "tenant", "trigger", "version",
     }
 )  # fmt: skip
+MAX_WORDS = 64
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}")
 _EVENT = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 OWN = ("llama_mapper", "functions", "mapper_serving", "main")
 
@@ -60,6 +62,9 @@ class JsonFormatter(logging.Formatter):
 
 
 def _is_plain(value: object) -> bool:
+    """A number, a short text, or a list of words: reasons are codes, and prose has spaces."""
+    if isinstance(value, tuple):
+        return len(value) <= MAX_WORDS and all(isinstance(word, str) and _WORD.fullmatch(word) for word in value)
     return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= 160)
 
 

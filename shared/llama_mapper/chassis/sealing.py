@@ -5,11 +5,13 @@ In a cluster it comes from a Secret that a KMS decrypts.
 """
 
 import json
+from collections.abc import Callable
 
 import tink
-from tink import aead, json_proto_keyset_format, secret_key_access
+from tink import aead, daead, json_proto_keyset_format, secret_key_access
 
 aead.register()
+daead.register()
 
 
 class Unsealable(Exception):
@@ -25,14 +27,19 @@ def new_keyset() -> str:
     return _text(tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM))
 
 
-def rotated(keyset: str) -> str:
-    """Return *keyset* with a new primary key; what the others sealed can still be opened.
+def new_token_keyset() -> str:
+    """Return a fresh keyset for tokens (AES-SIV: equal values give equal tokens) as JSON; a secret like the other."""
+    return _text(tink.new_keyset_handle(daead.deterministic_aead_key_templates.AES256_SIV))
+
+
+def rotated(keyset: str, make: Callable[[], str] = new_keyset) -> str:
+    """Return *keyset* with a new primary key by *make*; what the others sealed can still be opened.
 
     Raises:
         WrongKeyset: the text is none.
     """
     _handle(keyset)
-    ring, fresh = json.loads(keyset), json.loads(new_keyset())
+    ring, fresh = json.loads(keyset), json.loads(make())
     # tink's KeysetManager is not in its Python package; a keyset is a list of keys and the name of the primary one.
     return json.dumps({"primaryKeyId": fresh["primaryKeyId"], "key": [*ring["key"], *fresh["key"]]})
 

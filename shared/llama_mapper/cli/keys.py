@@ -104,15 +104,17 @@ def enrol(key_id: KeyIdArgument, tenant: Tenant = "demo", run_dir: RunDir = None
 @app.command()
 def keyset(
     after: Annotated[Path | None, typer.Option(help="File with the keyset in use, which it goes on to open.")] = None,
+    tokens: Annotated[bool, typer.Option("--tokens", help="For ORCHESTRATION_TOKEN_KEYSET instead.")] = False,
 ) -> None:
     """Print a keyset for ORCHESTRATION_KEYSET. It holds a key in the clear: put it into a Secret, nowhere else.
 
     Example: llama-mapper keys keyset --after keyset.json > next.json
     """
-    from llama_mapper.chassis.sealing import WrongKeyset, new_keyset, rotated
+    from llama_mapper.chassis.sealing import WrongKeyset, new_keyset, new_token_keyset, rotated
 
+    make = new_token_keyset if tokens else new_keyset
     try:
-        typer.echo(rotated(after.read_text("utf-8")) if after else new_keyset())
+        typer.echo(rotated(after.read_text("utf-8"), make) if after else make())
     except (OSError, UnicodeDecodeError, WrongKeyset):
         refuse(f"{after} cannot be read as a keyset")
 

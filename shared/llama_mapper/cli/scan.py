@@ -15,6 +15,7 @@ from .run import RunDir
 
 if TYPE_CHECKING:
     from llama_mapper.client import AsyncLlamaMapper
+    from llama_mapper.client.streams import StreamOptions
 
     from .scan_input import Item, Shape, Unreadable
     from .scan_output import Tally, Writer
@@ -38,6 +39,12 @@ class Format(StrEnum):
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
+
+
+class Redact(StrEnum):
+    MASK = "mask"
+    HASH = "hash"
+    TOKEN = "token"  # noqa: S105 - the name of an operator
 
 
 class FailOn(StrEnum):
@@ -74,12 +81,27 @@ def scan(
     api_key: Annotated[
         str | None, typer.Option(envvar="LLAMA_MAPPER_API_KEY", help="For a tenant that needs one; better not typed.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Judge while it comes, and pass on what may be shown (with -).")
+    ] = False,
+    redact: Annotated[
+        Redact | None, typer.Option(help="With --stream: pass on personal data and secrets only like this.")
+    ] = None,
     run_dir: RunDir = None,
 ) -> None:
-    """Judge every line of a text file, a whole file, or JSON lines.
+    """Judge every line of a text file, a whole file, or JSON lines; or pass on a stream as far as it is judged.
 
     Example: llama-mapper scan tickets.jsonl --field body --format csv --fail-on block > findings.csv
     """
+    if redact and not stream:
+        refuse("--redact goes with --stream", MISUSED)
+    if stream:
+        with in_plain_words(), _opened(file) as (source, _):
+            from .services import running
+
+            where = url or running("orchestrate", run_dir)
+            _pass_on(source, where, tenant, api_key, _options(detector, redact), fail_on)
+        return
     with in_plain_words(), _opened(file) as (source, total):
         import asyncio
 
@@ -105,6 +127,38 @@ def scan(
     if format is not Format.TABLE:
         typer.echo(tally.line(), err=True)
     if fail_on and tally.reaches(fail_on.value):
+        raise typer.Exit(FAILED)
+
+
+def _options(detectors: list[str] | None, redact: Redact | None) -> "StreamOptions":
+    options: StreamOptions = {}
+    if detectors:
+        options["detector_types"] = detectors
+    if redact:
+        options["redaction"] = redact.value
+    return options
+
+
+def _pass_on(
+    source: BinaryIO, url: str, tenant: str, api_key: str | None, options: "StreamOptions", fail_on: FailOn | None
+) -> None:
+    """End with 1 where the text was blocked, or reaches *fail_on*."""
+    import asyncio
+
+    from llama_mapper.client import AsyncLlamaMapper
+    from llama_mapper.contracts.streams import StreamFinal
+
+    from .scan_run import ACTIONS
+    from .scan_stream import Passing, passed, summary
+
+    async def run() -> StreamFinal:
+        async with AsyncLlamaMapper(url, api_key=api_key, tenant=tenant, timeout_seconds=TIMEOUT_SECONDS) as mapper:
+            return await passed(mapper, Passing(source, sys.stdout), options)
+
+    last = asyncio.run(run())
+    typer.echo(summary(last), err=True)
+    limit = fail_on.value if fail_on else "block"
+    if ACTIONS.index(last.decision.action) >= ACTIONS.index(limit):
         raise typer.Exit(FAILED)
 
 

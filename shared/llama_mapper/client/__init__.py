@@ -8,6 +8,7 @@ from .asynchronous import AsyncLlamaMapper
 from .calls import Item, Options
 from .errors import LlamaMapperError, NoAnswer, ProblemError, UnknownAnswer
 from .synchronous import LlamaMapper
+from .webhooks import WrongSignature, verify_webhook
 
 __all__ = [
     "AsyncLlamaMapper",
@@ -18,4 +19,6 @@ __all__ = [
     "Options",
     "ProblemError",
     "UnknownAnswer",
+    "WrongSignature",
+    "verify_webhook",
 ]

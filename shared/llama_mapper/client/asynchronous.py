@@ -1,21 +1,30 @@
 """The client for code that does other things meanwhile."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Unpack
 
 import httpx
 
 from llama_mapper.contracts.audit import AuditRecords
-from llama_mapper.contracts.detection import DetectorHealth, DetectorList
+from llama_mapper.contracts.detection import DetectorHealth
 from llama_mapper.contracts.identity import ApiKey, ApiKeys, IssuedKey, Scope
+from llama_mapper.contracts.jobs import Job, JobList
 from llama_mapper.contracts.orchestration import BatchResponse, OrchestrateResponse
+from llama_mapper.contracts.redaction import DetokenizeResponse
+from llama_mapper.contracts.registration import OfferedDetectors
+from llama_mapper.contracts.streams import StreamFinal, StreamVerdict
+from llama_mapper.contracts.tenants import TenantConfiguration, TenantState, TenantVersion, TenantVersions
 
-from . import calls
+from . import calls, streams
 from .calls import Answer, Call, Item, Options, Reply
+from .duplex import Broken, exchange
 from .faults import fault_of
 from .sending import Deadline, Secret, Sender
+from .streams import StreamOptions
+from .waiting import ENDED, Told, Waiting, quietly
 
 
 class AsyncLlamaMapper:
@@ -50,11 +59,76 @@ class AsyncLlamaMapper:
     async def batch(self, items: Iterable[Item], *, correlation_id: str | None = None) -> BatchResponse:
         return await self._ask(calls.batch(items, correlation_id))
 
-    async def detectors(self) -> DetectorList:
+    async def stream(
+        self,
+        chunks: AsyncIterable[str] | Iterable[str],
+        *,
+        correlation_id: str | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> AsyncIterator[StreamVerdict | StreamFinal]:
+        """Judge a content while it is written: a verdict for each window as it is judged, and last a final line.
+
+        *chunks* are taken while verdicts are given, so an LLM's answer can be passed on as it comes: up to the last
+        verdict's ``hold_back``. Sent once, on a connection of its own (no httpx transport). The service ends a stream
+        for which nothing comes; once everything is sent, the rest of the answer must come within the client's timeout.
+        """
+        call = Call("POST", streams.PATH, StreamFinal, repeatable=False, correlation_id=correlation_id or _new_id())
+        headers = self._sender.headers(call) | {"Content-Type": streams.NDJSON, "Accept": streams.NDJSON}
+        seconds = self._sender.timeout_seconds
+        try:
+            async with exchange(
+                self._sender.url(call),
+                headers,
+                streams.written(options, chunks),
+                connect_seconds=seconds,
+                last_seconds=seconds,
+            ) as answer:
+                if answer.status != 200:
+                    body = b"".join([piece async for piece in answer.body])
+                    call.read(Reply(answer.status, answer.headers, body), self._sender.origin)
+                async for line in streams.read(answer.body, call, self._sender.origin):
+                    yield line
+                return
+        except (OSError, TimeoutError, Broken) as error:
+            fault = {"unsent": isinstance(error, ConnectionRefusedError), "timed_out": isinstance(error, TimeoutError)}
+        raise self._sender.no_answer(call, fault)
+
+    async def detectors(self) -> OfferedDetectors:
         return await self._ask(calls.detectors())
 
     async def detector_health(self, detector: str) -> DetectorHealth:
         return await self._ask(calls.detector_health(detector))
+
+    async def submit(
+        self,
+        content: str,
+        *,
+        callback: str | None = None,
+        correlation_id: str | None = None,
+        **options: Unpack[Options],
+    ) -> Job:
+        return await self._ask(calls.submit(content, options, callback, correlation_id))
+
+    async def job(self, job_id: str) -> Job:
+        return await self._ask(calls.job(job_id))
+
+    async def jobs(self, limit: int = 50, cursor: str | None = None) -> JobList:
+        return await self._ask(calls.jobs(limit, cursor))
+
+    async def wait(self, job_id: str, *, timeout_seconds: float = 300.0, told: Told = quietly) -> Job:
+        waiting = Waiting(timeout_seconds, self.origin)
+        while True:
+            job = await self.job(job_id)
+            told(job)
+            if job.status in ENDED:
+                return job
+            await asyncio.sleep(waiting.pause())
+
+    async def result(self, job_id: str) -> OrchestrateResponse:
+        return await self._ask(calls.result(job_id))
+
+    async def cancel(self, job_id: str) -> Job:
+        return await self._ask(calls.cancel(job_id))
 
     async def keys(self) -> ApiKeys:
         return await self._ask(calls.keys())
@@ -70,8 +144,33 @@ class AsyncLlamaMapper:
     async def revoke_key(self, key_id: str, *, code: str | None = None) -> ApiKey:
         return await self._ask(calls.revoke_key(key_id, code))
 
+    async def detokenize(self, content: str, *, code: str | None = None) -> DetokenizeResponse:
+        """Turn the tenant's tokens in *content* back; an administrative act, with a one-time *code*. Sent once only."""
+        return await self._ask(calls.detokenize(content, code))
+
     async def audit(self, start: int = 0, count: int = 100) -> AuditRecords:
         return await self._ask(calls.audit(start, count))
+
+    async def tenant_configuration(self, tenant: str) -> TenantState:
+        return await self._ask(calls.tenant_configuration(tenant))
+
+    async def configure_tenant(
+        self, tenant: str, configuration: TenantConfiguration, why: str, *, version: int, code: str | None = None
+    ) -> TenantState:
+        """Replace the configuration that was read in *version*; *code* is a one-time code. Sent once only."""
+        return await self._ask(calls.configure_tenant(tenant, configuration, why, version, code))
+
+    async def tenant_versions(self, tenant: str) -> TenantVersions:
+        return await self._ask(calls.tenant_versions(tenant))
+
+    async def tenant_version(self, tenant: str, number: int) -> TenantVersion:
+        return await self._ask(calls.tenant_version(tenant, number))
+
+    async def roll_tenant_back(
+        self, tenant: str, number: int, why: str, *, version: int, code: str | None = None
+    ) -> TenantState:
+        """Make version *number* the newest again, where *version* is the newest."""
+        return await self._ask(calls.roll_tenant_back(tenant, number, why, version, code))
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -100,3 +199,7 @@ class AsyncLlamaMapper:
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             fault = fault_of(error)
         raise self._sender.no_answer(call, fault)  # outside: the error holds the request
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

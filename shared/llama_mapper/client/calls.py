@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypedDict, TypeVar
 from urllib.parse import quote
@@ -11,8 +11,9 @@ from urllib.parse import quote
 from pydantic import BaseModel, ValidationError
 
 from llama_mapper.contracts.audit import AuditRecords
-from llama_mapper.contracts.detection import DetectorHealth, DetectorList
+from llama_mapper.contracts.detection import DetectorHealth
 from llama_mapper.contracts.identity import ApiKey, ApiKeys, IssuedKey, Scope
+from llama_mapper.contracts.jobs import CALLBACK_HEADER, Job, JobList
 from llama_mapper.contracts.orchestration import (
     BatchResponse,
     ContentType,
@@ -22,6 +23,9 @@ from llama_mapper.contracts.orchestration import (
     ProcessingMode,
 )
 from llama_mapper.contracts.problems import ProblemDocument
+from llama_mapper.contracts.redaction import DetokenizeResponse, RedactionOperator
+from llama_mapper.contracts.registration import OfferedDetectors
+from llama_mapper.contracts.tenants import TenantConfiguration, TenantState, TenantVersion, TenantVersions
 
 from .errors import ProblemError, UnknownAnswer
 
@@ -40,6 +44,7 @@ class Options(TypedDict, total=False):
     processing_mode: ProcessingMode
     priority: Priority
     metadata: Mapping[str, str]
+    redaction: RedactionOperator
 
 
 Item = str | OrchestrateRequest | Mapping[str, Any]
@@ -91,8 +96,34 @@ def batch(items: Iterable[Item], correlation_id: str | None) -> Call[BatchRespon
     return _post("/api/v1/orchestrate/batch", {"items": [_item(one) for one in items]}, BatchResponse, correlation_id)
 
 
-def detectors() -> Call[DetectorList]:
-    return Call("GET", "/api/v1/detectors", DetectorList)
+def submit(content: str, options: Options, callback: str | None, correlation_id: str | None) -> Call[Job]:
+    call = _post("/api/v1/jobs", {"content": content, **options}, Job, correlation_id)
+    return replace(call, headers={**call.headers, CALLBACK_HEADER: callback}) if callback else call
+
+
+def job(job_id: str) -> Call[Job]:
+    return Call("GET", _job(job_id), Job)
+
+
+def jobs(limit: int, cursor: str | None) -> Call[JobList]:
+    older = f"&cursor={quote(cursor, safe='')}" if cursor else ""
+    return Call("GET", f"/api/v1/jobs?limit={limit}{older}", JobList)
+
+
+def result(job_id: str) -> Call[OrchestrateResponse]:
+    return Call("GET", f"{_job(job_id)}/result", OrchestrateResponse, repeatable=False)
+
+
+def cancel(job_id: str) -> Call[Job]:
+    return Call("DELETE", _job(job_id), Job, repeatable=False)
+
+
+def _job(job_id: str) -> str:
+    return f"/api/v1/jobs/{quote(job_id, safe='')}"
+
+
+def detectors() -> Call[OfferedDetectors]:
+    return Call("GET", "/api/v1/detectors", OfferedDetectors)
 
 
 def detector_health(detector: str) -> Call[DetectorHealth]:
@@ -119,8 +150,46 @@ def revoke_key(key_id: str, code: str | None) -> Call[ApiKey]:
     return Call("DELETE", path, ApiKey, None, _one_time(code), repeatable=False)
 
 
+def detokenize(content: str, code: str | None) -> Call[DetokenizeResponse]:
+    path = "/api/v1/detokenize"
+    return Call("POST", path, DetokenizeResponse, _json({"content": content}), _one_time(code), repeatable=False)
+
+
 def audit(start: int, count: int) -> Call[AuditRecords]:
     return Call("GET", f"/api/v1/audit?start={start}&count={count}", AuditRecords)
+
+
+def tenant_configuration(tenant: str) -> Call[TenantState]:
+    return Call("GET", _tenant(tenant), TenantState)
+
+
+def configure_tenant(
+    tenant: str, configuration: TenantConfiguration, why: str, version: int, code: str | None
+) -> Call[TenantState]:
+    body = _json({"configuration": configuration.model_dump(mode="json", exclude_none=True), "why": why})
+    return Call("PUT", _tenant(tenant), TenantState, body, _changing(version, code), repeatable=False)
+
+
+def tenant_versions(tenant: str) -> Call[TenantVersions]:
+    return Call("GET", f"{_tenant(tenant)}/versions", TenantVersions)
+
+
+def tenant_version(tenant: str, number: int) -> Call[TenantVersion]:
+    return Call("GET", f"{_tenant(tenant)}/versions/{number}", TenantVersion)
+
+
+def roll_tenant_back(tenant: str, number: int, why: str, version: int, code: str | None) -> Call[TenantState]:
+    body = _json({"version": number, "why": why})
+    return Call("POST", f"{_tenant(tenant)}/rollback", TenantState, body, _changing(version, code), repeatable=False)
+
+
+def _tenant(tenant: str) -> str:
+    return f"/api/v1/tenants/{quote(tenant, safe='')}/configuration"
+
+
+def _changing(version: int, code: str | None) -> Mapping[str, str]:
+    """Of what was read in *version*; whoever changed it meanwhile wins, and is not overwritten."""
+    return {"If-Match": f'"{version}"', **_one_time(code)}
 
 
 def _post(path: str, body: object, answer: type[Answer], correlation_id: str | None) -> Call[Answer]:

@@ -1,1 +1,1 @@
-"""The cluster's own API, as far as a canary needs it: InferenceServices and Canaries of one namespace."""
+"""The cluster's own API, as far as it is needed: InferenceServices, Canaries, and Services that are detectors."""

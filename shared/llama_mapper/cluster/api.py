@@ -47,15 +47,7 @@ class Cluster:
         Raises:
             Denied: this is no pod with a token.
         """
-        from kubernetes.client import ApiClient, Configuration
-        from kubernetes.config import ConfigException, load_incluster_config
-
-        configuration = Configuration()
-        try:
-            load_incluster_config(client_configuration=configuration)
-        except ConfigException:
-            raise Denied("no ServiceAccount token is mounted here") from None
-        return cls(ApiClient(configuration), namespace)
+        return cls(client_of_pod(), namespace)
 
     @classmethod
     def of_person(cls, kubeconfig: Path | None, context: str | None, namespace: str | None) -> "Cluster":
@@ -78,11 +70,11 @@ class Cluster:
         return cls(client, namespace or chosen["context"].get("namespace") or "llama-mapper")
 
     def service(self, name: str) -> Service:
-        with _in_our_words():
+        with in_our_words():
             return Service.of(self._get(_SERVICES, services.PLURAL, name))
 
     def canary(self, name: str) -> Canary:
-        with _in_our_words():
+        with in_our_words():
             return Canary.of(self._get(_CANARIES, canaries.PLURAL, name))
 
     def canaries(self) -> tuple[Canary, ...]:
@@ -90,7 +82,7 @@ class Cluster:
 
     def listed(self) -> tuple[tuple[Canary, ...], str]:
         """All canaries, and the resourceVersion from which a watch goes on."""
-        with _in_our_words():
+        with in_our_words():
             found: Any = self._api.list_namespaced_custom_object(
                 *_CANARIES, self.namespace, canaries.PLURAL, _request_timeout=SECONDS
             )
@@ -104,7 +96,7 @@ class Cluster:
         """
         from kubernetes.watch import Watch
 
-        with _in_our_words():
+        with in_our_words():
             for event in Watch().stream(
                 self._api.list_namespaced_custom_object,
                 *_CANARIES,
@@ -118,7 +110,7 @@ class Cluster:
     def create(self, name: str, spec: CanarySpec) -> Canary:
         """Make the Canary; AlreadyThere where one of this name is."""
         body = _body(_CANARIES, canaries.KIND, name) | {"spec": spec.manifest()}
-        with _in_our_words():
+        with in_our_words():
             made: Any = self._api.create_namespaced_custom_object(
                 *_CANARIES, self.namespace, canaries.PLURAL, body, field_manager=self._manager, _request_timeout=SECONDS
             )
@@ -128,7 +120,7 @@ class Cluster:
         """Delete exactly this object, not a newer one of its name."""
         from kubernetes.client import V1DeleteOptions, V1Preconditions
 
-        with _in_our_words():
+        with in_our_words():
             self._api.delete_namespaced_custom_object(
                 *_CANARIES,
                 self.namespace,
@@ -140,7 +132,7 @@ class Cluster:
 
     def amend(self, name: str, changes: dict[str, Any]) -> Canary:
         """Change fields of a Canary's spec; None removes one."""
-        with _in_our_words():
+        with in_our_words():
             done = self._patch(_CANARIES, canaries.PLURAL, name, {"spec": changes}, kind=MERGE)
             return Canary.of(done)
 
@@ -152,7 +144,7 @@ class Cluster:
         """
         meta = {"name": canary.name, "namespace": self.namespace, "resourceVersion": canary.resource_version}
         body = {"apiVersion": "/".join(_CANARIES), "kind": canaries.KIND, "metadata": meta}
-        with _in_our_words():
+        with in_our_words():
             done: Any = self._api.replace_namespaced_custom_object_status(
                 *_CANARIES,
                 self.namespace,
@@ -182,7 +174,7 @@ class Cluster:
             predictor["canaryTrafficPercent"] = percent
         body = _body(_SERVICES, services.KIND, service.name) | {"spec": {"predictor": predictor}}
         body["metadata"]["resourceVersion"] = service.resource_version
-        with _in_our_words():
+        with in_our_words():
             asked = {"force": force, "dry_run": "All" if dry_run else None}
             done = Service.of(self._patch(_SERVICES, services.PLURAL, service.name, body, kind=APPLY, **asked))
             if percent is None and done.percent is not None and not dry_run:
@@ -211,12 +203,29 @@ class Cluster:
         )
 
 
+def client_of_pod() -> "ApiClient":
+    """By the token of the pod's ServiceAccount, which the client reads again as it changes.
+
+    Raises:
+        Denied: this is no pod with a token.
+    """
+    from kubernetes.client import ApiClient, Configuration
+    from kubernetes.config import ConfigException, load_incluster_config
+
+    configuration = Configuration()
+    try:
+        load_incluster_config(client_configuration=configuration)
+    except ConfigException:
+        raise Denied("no ServiceAccount token is mounted here") from None
+    return ApiClient(configuration)
+
+
 def _body(group: tuple[str, str], kind: str, name: str) -> dict[str, Any]:
     return {"apiVersion": "/".join(group), "kind": kind, "metadata": {"name": name}}
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def in_our_words() -> Iterator[None]:
     from kubernetes.client.exceptions import ApiException
     from urllib3.exceptions import HTTPError
 

@@ -26,3 +26,12 @@ ServiceUrl = Annotated[
     ),
 ]
 """https, or http to a Kubernetes Service (``name.namespace.svc``), where the mesh encrypts."""
+
+DetectorUrl = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^(?:https://{_HOST}|http://(?:{_IN_CLUSTER}|127\.0\.0\.1)){_PORT}(?:/|{_PATH})?$",
+        max_length=512,
+    ),
+]
+"""A ``ServiceUrl``, or http on the machine itself, which counts only where the settings let it."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt
 
-from .detection import Span
+from .detection import Reading, Span
 from .identifiers import AnyCanonicalLabel, AnyDetectorId, AnyFrameworkId
 from .mapping import Method, Relation
 from .wire import Confidence, Prose, Severity, Token, VendorLabel, Wire
@@ -21,6 +21,7 @@ class Source(Wire):
     method: Method
     relation: Relation
     score: Confidence
+    reading: Reading | None = Field(default=None, description="Where it was not found in the content as received")
 
 
 class CanonicalFinding(Wire):

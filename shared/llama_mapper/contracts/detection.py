@@ -1,22 +1,28 @@
 """detect: content in, the detectors' own labels out."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, model_validator
 
 from .identifiers import AnyDetectorId
-from .wire import Confidence, Content, Milliseconds, Token, VendorLabel, VendorSeverity, Wire
+from .problems import ErrorCode
+from .wire import Confidence, Content, Milliseconds, Number, Token, VendorLabel, VendorSeverity, Wire
+
+Reading = Literal["normalised", "decoded"]
+"""A reading of the content other than as received: without disguises, or of what it holds encoded."""
 
 Family = Literal["pii", "secrets", "classifiers", "injection", "language"]
-ReportStatus = Literal["ok", "timeout", "failed", "unavailable"]
+ReportStatus = Literal["ok", "timeout", "failed", "unavailable", "overloaded"]
+HealthStatus = Literal["healthy", "loading", "degraded", "unhealthy"]
+"""``degraded``: its last probes failed, it is asked all the same; ``unhealthy``: it is not asked."""
 
 
 class Span(Wire):
     """A half-open range [start, end) in Unicode code points of the content as received."""
 
-    start: NonNegativeInt
-    end: PositiveInt
+    start: Annotated[NonNegativeInt, Number]
+    end: Annotated[PositiveInt, Number]
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Span":
@@ -32,6 +38,7 @@ class Detection(Wire):
     score: Confidence
     span: Span | None = None
     severity: VendorSeverity | None = None
+    reading: Reading | None = Field(default=None, description="Where it was not found in the content as received")
 
 
 class Detector(Protocol):
@@ -54,11 +61,11 @@ class Detector(Protocol):
 
 
 class DetectRequest(Wire):
-    """One of the two models that carry content."""
+    """It carries content."""
 
     content: Content
     detectors: tuple[AnyDetectorId, ...] = Field(min_length=1, max_length=32)
-    timeout_seconds: float = Field(default=5.0, gt=0, le=60)
+    timeout_seconds: Annotated[float, Number] = Field(default=5.0, gt=0, le=60)
 
 
 class DetectorReport(Wire):
@@ -84,6 +91,7 @@ class DetectorInfo(Wire):
     version: Token
     family: Family
     loaded: bool
+    status: HealthStatus | None = Field(default=None, description="As orchestrate's probes find it; detect says none")
 
 
 class DetectorList(Wire):
@@ -95,4 +103,7 @@ class DetectorHealth(Wire):
 
     id: AnyDetectorId
     version: Token
-    status: Literal["healthy", "loading"]
+    status: HealthStatus
+    since: AwareDatetime | None = Field(default=None, description="When it became so; absent before the first probe")
+    consecutive_failures: NonNegativeInt = 0
+    last_error: ErrorCode | None = Field(default=None, description="Why the last probe that failed did")

@@ -1,8 +1,9 @@
 """The events on the broker (CloudEvents 1.0): ids, labels, spans, scores, hashes; never content."""
 
-from typing import ClassVar, Literal
+import re
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
+from pydantic import AwareDatetime, BeforeValidator, Field, FiniteFloat, NonNegativeInt, PositiveInt, model_validator
 
 from .analysis import CanonicalFinding, RiskLevel
 from .canaries import KubernetesName, Mode, Percent, ReasonWord
@@ -25,6 +26,7 @@ from .orchestration import Action, ContentType, Coverage
 from .wire import Confidence, Consumed, Microdollars, Milliseconds, Token
 
 PREFIX = "io.llama-mapper"
+_SECONDS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?")
 
 PLATFORM = TenantId("platform")
 """Whose an event is that belongs to no tenant: what it says is nobody's own. A tenant of this name may read it."""
@@ -59,6 +61,7 @@ class DecisionTaken(Consumed):
     action: Action
     reasons: tuple[Token, ...]
     policy_version: Token
+    retention_days: PositiveInt | None = None
 
 
 class FindingsMapped(EventData):
@@ -161,13 +164,20 @@ class CanaryStepped(EventData):
     candidate_calls: NonNegativeInt | None = None
 
 
+def _not_seconds(value: Any) -> Any:
+    """CloudEvents writes times as RFC 3339 does; pydantic alone would also take seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and _SECONDS.fullmatch(value)):
+        raise ValueError("must be a time as in RFC 3339")
+    return value
+
+
 class EventContext(Consumed):
     """The CloudEvents attributes we rely on; ``tenantid`` and ``correlationid`` are our extensions."""
 
     id: AnyEventId
     source: str = Field(pattern=r"^[A-Za-z0-9/][A-Za-z0-9._:/#-]{0,255}$")
     type: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,127}$")
-    time: AwareDatetime | None = None
+    time: Annotated[AwareDatetime, BeforeValidator(_not_seconds)] | None = None
     subject: Token | None = None
     tenantid: AnyTenantId
     correlationid: AnyCorrelationId | None = None

@@ -29,13 +29,14 @@ def merge(mapped: Iterable[tuple[VendorFinding, Mapping]]) -> tuple[CanonicalFin
 def _merge(members: list[tuple[VendorFinding, Mapping, MappedLabel]]) -> CanonicalFinding:
     spans = {(f.span.start, f.span.end) for f, _, _ in members if f.span}
     sources = {
-        (f.detector, f.detector_version, f.label): Source(
+        (f.detector, f.detector_version, f.label, f.reading or ""): Source(
             detector=f.detector,
             detector_version=f.detector_version,
             vendor_label=f.label,
             method=mapping.method,
             relation=label.relation,
             score=_score(f),
+            reading=f.reading,
         )
         for f, mapping, label in sorted(members, key=_strength)  # the strongest stands, in whatever order they came
     }

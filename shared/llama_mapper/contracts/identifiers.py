@@ -16,6 +16,8 @@ FrameworkId = NewType("FrameworkId", str)
 ContentHmac = NewType("ContentHmac", str)
 
 AnyTenantId = Annotated[TenantId, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$")]
+HolderId = Annotated[TenantId, StringConstraints(pattern=r"^(?:\*|[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$")]
+"""A tenant, or ``*``: the platform itself, whose administrators belong to every tenant."""
 AnyRequestId = Annotated[RequestId, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 AnyCorrelationId = Annotated[CorrelationId, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{7,63}$")]
 AnyEventId = Annotated[EventId, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from .identifiers import AnyTenantId
+from .identifiers import HolderId
 from .wire import Wire
 
 Scope = Literal[
@@ -19,6 +19,7 @@ Scope = Literal[
     "keys:read",
     "keys:write",
     "audit:read",
+    "content:restore",
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -37,7 +38,7 @@ class Principal(Wire):
 
     subject: Subject
     kind: Literal["key", "token", "open"] = Field(description="open: nobody said who they are")
-    tenants: tuple[AnyTenantId, ...] = ()
+    tenants: tuple[HolderId, ...] = ()
     scopes: tuple[Scope, ...] = ()
     amr: tuple[AuthenticationMethod, ...] = Field(default=(), description="How they proved it (RFC 8176)")
     acr: AuthenticationMethod | None = None
@@ -48,7 +49,7 @@ class ApiKey(Wire):
     """One key as a list shows it; the key itself is seen once, when it is made."""
 
     id: KeyId
-    tenant_id: AnyTenantId
+    tenant_id: HolderId
     scopes: tuple[Scope, ...] = Field(min_length=1)
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$", description="Chosen by people, shown to people")
     created_at: AwareDatetime

@@ -6,12 +6,12 @@ one door; where to call back stands in a header. The answer is 202 with the ``Jo
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, NonNegativeInt, StringConstraints, model_validator
 
 from .addresses import HttpsUrl
 from .identifiers import AnyJobId
 from .problems import ProblemDocument
-from .wire import Confidence, Wire
+from .wire import Confidence, Token, Wire
 
 CALLBACK_HEADER = "X-Callback-URL"
 
@@ -19,6 +19,8 @@ CallbackUrl = HttpsUrl
 """Where the ``Job`` is posted once it has ended; the findings are fetched from its ``result``."""
 
 JobStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+SigningSecret = Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{43}=$")]
 
 ResultLink = Annotated[str, StringConstraints(pattern=r"^/api/v1/jobs/[A-Za-z0-9][A-Za-z0-9_-]{7,63}/result$")]
 
@@ -56,6 +58,33 @@ class Job(Wire):
 
 
 class JobList(Wire):
-    """GET /api/v1/jobs: the tenant's own, newest first."""
+    """GET /api/v1/jobs: the tenant's own, newest first; ``next_cursor`` asks for the older ones."""
 
     jobs: tuple[Job, ...]
+    next_cursor: AnyJobId | None = None
+
+
+class WebhookSecret(Wire):
+    """GET and POST /api/v1/webhooks/secret: what callbacks are signed with (Standard Webhooks).
+
+    For a day after a rotation callbacks carry a signature by ``previous`` too.
+    """
+
+    secret: SigningSecret
+    previous: SigningSecret | None = None
+    rotated_at: AwareDatetime | None = None
+
+
+class Callback(Wire):
+    """What became of a job's callback; the address is not shown."""
+
+    job_id: AnyJobId
+    attempts: NonNegativeInt
+    outcome: Token = Field(description="The receiver's status, or what went wrong before there was one")
+    ended_at: AwareDatetime
+
+
+class DeadCallbacks(Wire):
+    """GET /api/v1/webhooks/dead: callbacks that are not tried any more, newest first."""
+
+    callbacks: tuple[Callback, ...]

@@ -12,7 +12,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from .detection import Span
+from .detection import Reading, Span
 from .identifiers import AnyCanonicalLabel, AnyDetectorId
 from .problems import FieldError, InvalidRequest, ProblemDocument
 from .wire import (
@@ -63,6 +63,7 @@ class VendorFinding(Wire):
     severity: VendorSeverity | None = None
     score: Confidence | None = None
     span: Span | None = None
+    reading: Reading | None = Field(default=None, description="Where it was not found in the content as received")
     raw_ref: Token | None = Field(default=None, description="The vendor's own id of the finding, opaque to us")
 
 
@@ -73,6 +74,7 @@ class MapRequest(VendorFinding):
     adapter: Token | None = Field(
         default=None, description="The adapter version to ask instead of the one the label is assigned to"
     )
+    rules_only: bool | None = Field(default=None, description="True: rules and people's decisions, and no model")
 
 
 class MappedLabel(Wire):

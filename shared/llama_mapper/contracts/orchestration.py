@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, StringConstraints, WrapValidator
+from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, WrapValidator
 
 from .analysis import Analysis, CanonicalFinding
 from .detection import Family, ReportStatus
 from .identifiers import AnyCorrelationId, AnyDetectorId, AnyRequestId, AnyTenantId
 from .mapping import Refused, Versions, in_its_place
 from .problems import ProblemDocument
+from .redaction import Redaction, RedactionOperator
 from .wire import Confidence, Content, Milliseconds, Token, Wire
 
 ContentType = Literal["text", "document", "code", "structured"]
@@ -22,7 +23,7 @@ MetadataValue = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-
 
 
 class OrchestrateRequest(Wire):
-    """POST /api/v1/orchestrate. One of the two models that carry content."""
+    """POST /api/v1/orchestrate. It carries content."""
 
     content: Content
     content_type: ContentType = "text"
@@ -34,6 +35,9 @@ class OrchestrateRequest(Wire):
     processing_mode: ProcessingMode = "standard"
     priority: Priority = "normal"
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=16)
+    redaction: RedactionOperator | None = Field(
+        default=None, description="Give the content back without personal data and secrets, where the policy lets you"
+    )
 
 
 class Decision(Wire):
@@ -42,6 +46,8 @@ class Decision(Wire):
     action: Action
     reasons: tuple[Token, ...]
     obligations: tuple[Token, ...] = ()
+    review_queue: Token | None = Field(default=None, description="Whom a human review goes to")
+    retention_days: PositiveInt | None = Field(default=None, description="How long what is kept of it may be kept")
     policy: Token
     policy_version: Token
 
@@ -69,7 +75,7 @@ class DetectorOutcome(Wire):
 
 
 class OrchestrateResponse(Wire):
-    """The answer, 200 or (coverage below the floor) 206. Holds no content."""
+    """The answer, 200 or (coverage below the floor) 206. Holds no content but ``redaction``, where that was asked for."""
 
     request_id: AnyRequestId
     tenant_id: AnyTenantId
@@ -79,6 +85,7 @@ class OrchestrateResponse(Wire):
     coverage: Coverage
     detectors: tuple[DetectorOutcome, ...]
     analysis: Analysis | None = Field(description="Absent when analyze did not answer in time; see degraded")
+    redaction: Redaction | None = None
     cached: bool = Field(default=False, description="True where the same content was judged shortly before")
     degraded: tuple[Token, ...] = Field(default=(), description="Which named fallbacks made this answer")
     versions: Versions

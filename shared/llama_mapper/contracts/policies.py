@@ -1,11 +1,11 @@
-"""POST /api/v1/policies/validate: compile, lint and try a policy bundle before it decides anything.
+"""The policies in force, and POST /api/v1/policies/validate: compile, lint and try a bundle before it decides anything.
 
 A bundle is named, never sent: it is fetched from the bundle store and must have the digest that the caller expects.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, StringConstraints, model_validator
 
 from .orchestration import Action
 from .wire import Token, Wire
@@ -75,3 +75,29 @@ class PolicyValidation(Wire):
         if self.faults and self.dry_run is not None:
             raise ValueError("a bundle with faults is not tried")
         return self
+
+
+ReloadOutcome = Literal["loaded", "refused", "unreachable"]
+
+
+class PolicyReload(Wire):
+    """What became of the last change: ``refused`` leaves the version that was in force, and says what is wrong."""
+
+    outcome: ReloadOutcome
+    at: AwareDatetime
+    version: Token | None = Field(default=None, description="Of what was tried, where it could be read")
+    faults: tuple[PolicyFault, ...] = Field(default=(), max_length=100)
+
+
+class PoliciesInForce(Wire):
+    """GET /api/v1/policies: what decides now, and the last attempt to change it."""
+
+    version: Token = Field(description="As decisions name it: the data's version and the beginning of the digest")
+    digest: Sha256 = Field(description="Of rules and data; the same from a folder and from a bundle")
+    revision: Token | None = Field(description="The bundle's own, where it is one")
+    bundle_sha256: Sha256 | None = Field(description="Of the bundle as a file")
+    bundle: BundleReference | None = Field(description="The reference in the bundle store that is followed")
+    engine: Literal["in_process", "opa"]
+    policies: tuple[Token, ...]
+    loaded_at: AwareDatetime
+    last_reload: PolicyReload | None = Field(description="None while nothing has changed since the start")

@@ -8,6 +8,11 @@
     ├── NotFound 404            ├── AllDetectorsUnavailable, DetectorCommunicationFailed 502
     ├── MethodNotAllowed 405    ├── Unavailable 503
     ├── Conflict 409            └── InternalError 500
+    ├── Gone 410
+    ├── PreconditionFailed 412
+    ├── PreconditionRequired 428
+    ├── UnsupportedMediaType 415
+    └── HeadersTooLarge 431
 
 ``detail`` and ``errors`` name our own fields, never a caller's value or unknown key: a broker copies error bodies
 into dead letters. For an event consumer 422 means "can never work" and 503 "deliver again".
@@ -29,8 +34,13 @@ ErrorCode = Literal[
     "METHOD_NOT_ALLOWED",
     "REQUEST_TIMEOUT",
     "CONFLICT",
+    "GONE",
+    "PRECONDITION_FAILED",
     "CONTENT_TOO_LARGE",
+    "UNSUPPORTED_MEDIA_TYPE",
     "UNPROCESSABLE",
+    "PRECONDITION_REQUIRED",
+    "HEADERS_TOO_LARGE",
     "RATE_LIMITED",
     "DETECTOR_OVERLOADED",
     "ALL_DETECTORS_UNAVAILABLE",
@@ -152,8 +162,28 @@ class Conflict(Problem):
     status, error_code, title, retryable = 409, "CONFLICT", "Not while another is under way", True
 
 
+class Gone(Problem):
+    status, error_code, title = 410, "GONE", "No longer here"
+
+
+class PreconditionFailed(Problem):
+    status, error_code, title = 412, "PRECONDITION_FAILED", "Somebody else was first"
+
+
+class PreconditionRequired(Problem):
+    status, error_code, title = 428, "PRECONDITION_REQUIRED", "Say which version you change"
+
+
 class ContentTooLarge(Problem):
     status, error_code, title = 413, "CONTENT_TOO_LARGE", "The request is too large"
+
+
+class UnsupportedMediaType(Problem):
+    status, error_code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "Not in this form"
+
+
+class HeadersTooLarge(Problem):
+    status, error_code, title = 431, "HEADERS_TOO_LARGE", "The headers are too large"
 
 
 class Unprocessable(Problem):

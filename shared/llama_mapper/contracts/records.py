@@ -4,7 +4,8 @@ from datetime import date
 
 from pydantic import AwareDatetime, Field, NonNegativeInt
 
-from .analysis import RiskLevel
+from .analysis import CanonicalFinding, RiskLevel
+from .events import DecisionTaken
 from .identifiers import (
     AnyCanonicalLabel,
     AnyCorrelationId,
@@ -13,7 +14,7 @@ from .identifiers import (
     AnyRequestId,
 )
 from .mapping import Method, Relation
-from .orchestration import Action
+from .orchestration import Action, ContentType, Coverage
 from .problems import ErrorCode
 from .wire import Confidence, Severity, Token, VendorLabel, Wire
 
@@ -71,6 +72,23 @@ class RecordedRequests(Wire):
     """GET /api/v1/requests, newest first."""
 
     requests: tuple[RecordedRequest, ...]
+
+
+class RecordedDecision(Wire):
+    """What a decision was taken on, and what was decided: enough to decide it again. Spans are not kept."""
+
+    request_id: AnyRequestId
+    occurred_at: AwareDatetime
+    content_type: ContentType
+    findings: tuple[CanonicalFinding, ...] = Field(max_length=1000)
+    coverage: Coverage = Field(description="required is not kept and empty")
+    decision: DecisionTaken
+
+
+class RecordedDecisions(Wire):
+    """GET /api/v1/decisions, newest first; reports that nobody decided on are left out."""
+
+    decisions: tuple[RecordedDecision, ...]
 
 
 class Count(Wire):

@@ -5,9 +5,9 @@ vendor's own words (labels, descriptions) refuse what looks like a value rather 
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 
 class Wire(BaseModel):
@@ -25,7 +25,7 @@ class Consumed(BaseModel):
 MAX_CONTENT_CHARACTERS = 50_000
 
 Content = Annotated[str, StringConstraints(min_length=1, max_length=MAX_CONTENT_CHARACTERS)]
-"""Raw text to be judged. Only the two request models that carry it over HTTP have such a field."""
+"""Raw text to be judged. What carries it is listed in docs/decisions/0015."""
 
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127}$")]
 """A technical word: version, route, model or policy name."""
@@ -33,10 +33,20 @@ Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=600)]
 """A sentence of our own data files (rationale, definition). Never in an event, never from a caller."""
 
-Confidence = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Severity = Annotated[int, Field(ge=0, le=4)]
-Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
-Microdollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool | str):
+        raise ValueError("must be a number")
+    return value
+
+
+Number = BeforeValidator(_number)
+"""Refuses what pydantic alone would make a number of, and our OpenAPI documents do not allow: true, "1"."""
+
+Confidence = Annotated[float, Number, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Severity = Annotated[int, Number, Field(ge=0, le=4)]
+Milliseconds = Annotated[float, Number, Field(ge=0.0, allow_inf_nan=False)]
+Microdollars = Annotated[float, Number, Field(ge=0.0, allow_inf_nan=False)]
 """Millionths of a dollar: one answer of a small model costs a few of them."""
 
 # What a label never holds but a leaked value does: an address, a long number, a key-like run, a paragraph.
@@ -85,7 +95,7 @@ Question = Annotated[
 """A question about rules, never about a person: one line, and no value in it."""
 
 VendorSeverity = (
-    Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    Annotated[float, Number, Field(ge=-1000, le=1000, allow_inf_nan=False)]
     | Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$")]
 )
 """The vendor's own grade, a number or a word on its scale."""

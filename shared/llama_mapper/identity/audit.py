@@ -20,7 +20,7 @@ def linked(entry: AuditEntry, number: int, previous: str) -> AuditRecord:
 
 def digest(entry: AuditEntry, number: int, previous: str) -> str:
     """SHA-256 of the entry, its number and the hash before, in JSON with sorted keys and no white space."""
-    document = {"entry": entry.model_dump(mode="json"), "number": number, "previous": previous}
+    document = {"entry": entry.model_dump(mode="json", exclude_none=True), "number": number, "previous": previous}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

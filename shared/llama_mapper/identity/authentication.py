@@ -14,6 +14,7 @@ from llama_mapper.contracts.problems import FieldError, InsufficientRbac, Invali
 from .keys import PREFIX, Keys, utc_now
 from .tokens import Tokens
 
+PLATFORM = TenantId("*")
 OPEN = Principal(subject="open", kind="open")
 
 
@@ -75,6 +76,10 @@ def tenant_of(principal: Principal, asked: TenantId | None) -> TenantId:
             fault = FieldError(field="X-Tenant-ID", message="Field required")
             raise InvalidRequest("check: X-Tenant-ID", errors=(fault,))
         return asked
+    if PLATFORM in principal.tenants:
+        if asked is None:
+            raise InvalidRequest("the platform's credential belongs to every tenant: say which by X-Tenant-ID")
+        return asked  # policies/access says what it may do there
     if asked is not None:
         if asked not in principal.tenants:
             raise InsufficientRbac("the credential does not belong to that tenant")

@@ -16,7 +16,7 @@ import httpx
 import jwt
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError
 
-from llama_mapper.contracts.identifiers import AnyTenantId
+from llama_mapper.contracts.identifiers import HolderId
 from llama_mapper.contracts.identity import SCOPES, AuthenticationMethod, Principal, Scope
 from llama_mapper.contracts.problems import Unauthorized, Unavailable
 from llama_mapper.contracts.wire import Token, Wire
@@ -30,7 +30,7 @@ ASK_AGAIN_SECONDS = 30.0
 LEEWAY_SECONDS = 30.0
 LEAST_RSA_BITS = 2048
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-_TENANTS: TypeAdapter[tuple[AnyTenantId, ...]] = TypeAdapter(tuple[AnyTenantId, ...])
+_TENANTS: TypeAdapter[tuple[HolderId, ...]] = TypeAdapter(tuple[HolderId, ...])
 _METHODS: TypeAdapter[tuple[AuthenticationMethod, ...]] = TypeAdapter(tuple[AuthenticationMethod, ...])
 
 

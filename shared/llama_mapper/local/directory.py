@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from llama_mapper.chassis.sealing import new_keyset
+from llama_mapper.chassis.sealing import new_keyset, new_token_keyset
 
 from .refusal import CannotRun
 
@@ -115,6 +115,10 @@ class RunDirectory:
     def keyset(self) -> str:
         """Return the keyset that seals what the installation keeps, made at the first run and kept."""
         return self._kept("keyset.json", new_keyset)
+
+    def token_keyset(self) -> str:
+        """Return the keyset of the installation's tokens, made at the first run and kept."""
+        return self._kept("token-keyset.json", new_token_keyset)
 
     def _kept(self, name: str, make: Callable[[], str]) -> str:
         path = self.path / name

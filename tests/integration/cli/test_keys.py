@@ -52,6 +52,14 @@ def test_tenants_have_their_own() -> None:
     assert len(listed("--tenant", "other")) == 1
 
 
+def test_the_platform_has_keys_of_its_own_and_a_log() -> None:
+    key_id, _ = made("ops", "--tenant", "*", "--scope", "tenants:write")
+    assert [(one["id"], one["tenant_id"]) for one in listed("--tenant", "*")] == [(key_id, "*")]
+    assert run("keys", "enrol", key_id, "--tenant", "*").exit_code == 0
+    assert listed() == []
+    assert run("audit", "verify", "--tenant", "*").stdout.startswith("2 entries")
+
+
 @pytest.mark.parametrize("words", [("bad!name",), ("ci", "--scope", "everything"), ("ci", "--scope", "")])
 def test_what_is_wrong_is_named_with_what_would_be_right(words: tuple[str, ...]) -> None:
     result = run("keys", "create", *words)

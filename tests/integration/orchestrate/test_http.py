@@ -114,7 +114,6 @@ async def test_a_tenant_that_is_missing_wrong_or_unknown_is_told_the_header(
         ({"content": "\ud800canary"}, ["content"]),
         (WORDS | {"canary": 1}, ["(unknown field)"]),
         (WORDS | {"content_type": "canary"}, ["content_type"]),
-        (WORDS | {"processing_mode": "async"}, ["processing_mode"]),
         (WORDS | {"processing_mode": "slow"}, ["processing_mode"]),
         (WORDS | {"priority": 1}, ["priority"]),
         (WORDS | {"detector_types": "words"}, ["detector_types"]),

@@ -1,6 +1,5 @@
 """The policies mean the same to OPA itself and to the engine in our process, on sound input and on broken input."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import regorus
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,11 +18,10 @@ opa_bindings = pytest.importorskip(
     reason="OPA is not installed: pip install --no-deps --ignore-requires-python opa-golib-python-bindings==0.4.4",
 )
 
-FOLDER = Path(__file__).parents[3] / "policies"
-SOURCES = [p for p in sorted(FOLDER.rglob("*.rego")) if not p.stem.endswith("_test")]
-TESTS = sorted(FOLDER.rglob("*_test.rego"))
+from tests.fakes.policy_engines import FOLDER, SHIPPED, Engines  # noqa: E402
+from tests.fakes.tenant_layers import CIRCUMSTANCES, LAYER, LAYERS  # noqa: E402
 
-SHIPPED = json.loads((FOLDER / "data.json").read_text("utf-8"))
+TESTS = sorted(FOLDER.rglob("*_test.rego"))
 BROKEN = {
     "access": {"administrative": "keys:write", "step_up": {"amr": "otp", "acr": None}},
     "redaction": {
@@ -34,6 +31,15 @@ BROKEN = {
         "tenants": {"shut": True, "keyed": {"operators": ["token"], "unasked": "token"}, "demo": {"unasked": "shred"}},
     },
     "tenants": {"demo": {}, "shut": {"enabled": False}, "keyed": {"enabled": True, "key_required": True}},
+    "tenant_defaults": {"enabled": True, "key_required": "no", "max_content_characters": "many"},
+    "priorities": {"most": "urgent", "excess": "refuse"},
+    "routes": {"chat": {"add": "presidio", "coverage": "1", "labels": {}}, "mail": None},
+    "data_classes": {
+        "order": ["public", "restricted"],
+        "default": 7,
+        "rules": {"restricted": {"require": ["presidio"], "labels": [{"label": "PII"}], "retention_days": "9"}},
+    },
+    "retention": {"least_days": 50, "most_days": 20},
     "selection": {
         "coverage_method": "WEIGHTED",
         "profiles": {"standard": {"detectors": ["presidio", "tox-block"], "required": ["jailguard"]}},
@@ -49,42 +55,6 @@ BROKEN = {
         ],
     },
 }
-
-
-class Engines:
-    """Both engines with the same policies and data."""
-
-    def __init__(self, data: Any, *tests: Path) -> None:
-        self._regorus = regorus.Engine()
-        self._opa = opa_bindings.OpaEngine()
-        for path in (*SOURCES, *tests):
-            self._regorus.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
-            self._opa.add_policy(str(path.relative_to(FOLDER)), path.read_text("utf-8"))
-        self._regorus.add_data_json(json.dumps(data))
-        self._opa.add_data(data)
-        self._regorus.set_input_json("{}")
-        for name in POLICIES:  # as orchestrate does, so that the copies below are prepared
-            self._regorus.eval_rule(f"data.llama_mapper.{name}.{name}")
-
-    def both(self, path: str, question: Any) -> tuple[Any, Any]:
-        """Return the answers of ours and of OPA; a refusal to answer counts as the answer "refused"."""
-        ours = self._regorus.clone()
-        ours.set_input_json(json.dumps(question))
-        answers: list[Any] = []
-        try:
-            answers.append(ours.eval_rule(f"data.{path}"))
-        except RuntimeError:
-            answers.append("refused")
-        try:
-            answers.append(self._opa.eval_document(path, question))
-        except opa_bindings.OpaUndefinedError:
-            answers.append(None)
-        except opa_bindings.OpaError:
-            answers.append("refused")
-        return answers[0], answers[1]
-
-    def close(self) -> None:
-        self._opa.close()
 
 
 @pytest.fixture(scope="module", params=["shipped", "broken"])
@@ -118,7 +88,7 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "principal": st.fixed_dictionaries(
                 {
                     "kind": st.sampled_from(["key", "token", "open", "cookie"]),
-                    "tenants": st.lists(st.sampled_from(["demo", "keyed", ""]), max_size=3),
+                    "tenants": st.lists(st.sampled_from(["demo", "keyed", "*", ""]), max_size=3),
                     "scopes": st.lists(SCOPE, max_size=4),
                     "amr": st.lists(st.sampled_from(["pwd", "otp", "mfa", ""]), max_size=3),
                     "acr": st.sampled_from([None, "phr", "0"]),
@@ -132,6 +102,7 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "tenant_id": st.sampled_from(["demo", "shut", "keyed", "Demo", "", "__proto__"]),
             "authenticated": st.booleans(),
             "content_characters": st.sampled_from([0, 1, 49_999, 50_000, 50_001]),
+            "priority": st.sampled_from(["low", "normal", "high", "critical", "urgent"]),
         }
     ),
     "selection": st.fixed_dictionaries(
@@ -141,6 +112,7 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "excluded": DETECTORS,
             "required": DETECTORS,
             "available": DETECTORS,
+            "named": st.one_of(st.none(), DETECTORS),
         }
     ),
     "decision": st.fixed_dictionaries(
@@ -149,6 +121,10 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
             "findings": st.lists(FINDING, max_size=5),
             "coverage": st.fixed_dictionaries({"score": SHARE, "missing": DETECTORS}),
         }
+    ),
+    "retention": st.fixed_dictionaries({"tenant_id": st.sampled_from(["demo", "shut", "made"])}),
+    "tenancy": st.fixed_dictionaries(
+        {"tenant_id": st.sampled_from(["demo", "shut", "keyed", "made", "__proto__"]), "proposed": LAYER}
     ),
     "redaction": st.fixed_dictionaries(
         {
@@ -161,14 +137,22 @@ QUESTIONS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
 
 
 @st.composite
+def sound(draw: st.DrawFn, name: str) -> Any:
+    """A question, in most cases with what was configured for the tenant and said of the content."""
+    question = draw(CIRCUMSTANCES) | draw(QUESTIONS[name])
+    return question | {"tenant": draw(LAYERS)} if draw(st.booleans()) else question
+
+
+@st.composite
 def broken(draw: st.DrawFn, name: str) -> Any:
     """A question with some fields missing or of another type, the first finding's fields among them."""
-    question = dict(draw(QUESTIONS[name]))
-    places = [question, *question.get("findings", [])[:1]]
-    if "principal" in question:
-        places.append(question["principal"])
+    question = draw(sound(name))
+    layers = question.get("tenant", {})
+    places = [question, *question.get("findings", [])[:1], layers, *layers.values()]
+    places += [label for layer in layers.values() for label in layer.get("labels", [])[:1]]
+    places += [question[name] for name in ("principal", "proposed") if name in question]
     for place in places:
-        for field in draw(st.lists(st.sampled_from(sorted(place)), unique=True)):
+        for field in draw(st.lists(st.sampled_from(sorted(place)), unique=True)) if place else ():
             if draw(st.booleans()):
                 del place[field]
             else:
@@ -182,7 +166,7 @@ LONG = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCh
 @pytest.mark.parametrize("name", POLICIES)
 def test_both_engines_answer_sound_questions_alike(name: str, engines: Engines) -> None:
     @LONG
-    @given(QUESTIONS[name])
+    @given(sound(name))
     def agree(question: Any) -> None:
         ours, opas = engines.both(f"llama_mapper.{name}.{name}", question)
         assert ours == opas

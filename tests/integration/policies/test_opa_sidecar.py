@@ -67,7 +67,7 @@ async def test_both_admit_and_refuse_the_same(served: OpaPolicy) -> None:
 @pytest.mark.parametrize("mode", ["fast", "standard", "thorough"])
 async def test_both_select_the_same_detectors(served: OpaPolicy, mode: str) -> None:
     request = OrchestrateRequest.model_validate({"content": "x", "processing_mode": mode})
-    assert await served.select(request, AVAILABLE) == await IN_PROCESS.select(request, AVAILABLE)
+    assert await served.select(request, AVAILABLE, DEMO) == await IN_PROCESS.select(request, AVAILABLE, DEMO)
 
 
 @pytest.mark.parametrize("label", ["PII.Contact.Email", "SECRET", "PROMPT_INJECTION.Direct", "HARM.Hate"])

@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from functions.record.adapters import ClickHouse
+from llama_mapper.contracts.analysis import CanonicalFinding
 from tests.unit.record import samples
 
 DEMO = {"X-Tenant-ID": "demo"}
@@ -70,6 +71,28 @@ async def test_request_without_analysis_has_no_risk(client: httpx.AsyncClient) -
     await post(client, "findings.mapped.v1.producer")
     row = (await get(client, "requests"))["requests"][0]
     assert (row["risk_score"], row["risk_level"]) == (None, None)
+
+
+async def test_decisions_come_with_what_they_were_taken_on(kept: httpx.AsyncClient) -> None:
+    said = samples.event("findings.mapped.v1.orchestrate")["data"]
+    decided = (await get(kept, "decisions"))["decisions"]
+    assert [one["request_id"] for one in decided] == ["req-00000001"]
+    assert decided[0]["decision"].items() >= said["decision"].items()
+    assert decided[0]["coverage"] == said["coverage"] | {"required": []}
+    told = [CanonicalFinding.model_validate(finding | {"spans": ()}) for finding in said["findings"]]
+    assert [CanonicalFinding.model_validate(finding) for finding in decided[0]["findings"]] == told
+
+
+async def test_a_decision_on_nothing_found_is_a_decision(client: httpx.AsyncClient) -> None:
+    event = samples.event("findings.mapped.v1.orchestrate")
+    await post(client, "findings.mapped.v1.orchestrate", data=event["data"] | {"findings": [], "mappings": []})
+    assert [one["findings"] for one in (await get(client, "decisions"))["decisions"]] == [[]]
+
+
+async def test_one_decision_may_be_asked_for_and_only_by_its_tenant(kept: httpx.AsyncClient) -> None:
+    assert len((await get(kept, "decisions", request_id="req-00000001"))["decisions"]) == 1
+    assert (await get(kept, "decisions", request_id="req-00000002"))["decisions"] == []
+    assert (await get(kept, "decisions", tenant="other"))["decisions"] == []
 
 
 async def test_limit_bounds_the_answer(kept: httpx.AsyncClient) -> None:

@@ -1,4 +1,4 @@
-"""Content has two doors, both in requests; no other field of any contract is wide enough to hold a text."""
+"""Content has the doors that docs/decisions/0015 names; no other field of any contract is wide enough for a text."""
 
 import importlib
 import pkgutil
@@ -14,11 +14,19 @@ from llama_mapper import contracts
 from llama_mapper.contracts.events import EVENTS, EventContext
 from llama_mapper.contracts.wire import Consumed, Wire
 
-CARRIERS = {"OrchestrateRequest.content", "DetectRequest.content"}
+ASKED_WITH = {
+    "OrchestrateRequest.content",
+    "DetectRequest.content",
+    "StreamChunk.chunk",
+    "DetokenizeRequest.content",
+}
+GIVEN_BACK = {"Redaction.content", "DetokenizeResponse.content"}
+"""Answers to a caller who asked for content: redacted, or put back."""
+CARRIERS = ASKED_WITH | GIVEN_BACK
 SENTENCE = "Please call Ada on 0171 555 0142 or write to ada@example.org before noon."
 LINES = "first line of a letter\nsecond line of a letter"
 DOCUMENT = " ".join(["word"] * 300)
-ASKING = "Request"
+ASKING = ("Request", "StreamChunk")
 
 
 class Leaf(NamedTuple):
@@ -101,7 +109,7 @@ ASKED = within(model for model in MODELS if model.__name__.endswith(ASKING))
 FROM_OUTSIDE = [leaf for model in ON_THE_BROKER | ASKED for leaf in leaves(model) if leaf.where not in CARRIERS]
 
 
-def test_the_walk_finds_the_two_carriers_and_a_field_inside_a_nested_annotation() -> None:
+def test_the_walk_finds_the_carriers_and_a_field_inside_a_nested_annotation() -> None:
     wheres = {leaf.where for leaf in LEAVES}
     assert wheres >= CARRIERS | {"OrchestrateRequest.metadata", "AnalysisCompleted.components", "Refused.fields"}
     assert len(MODELS) > 50
@@ -129,7 +137,22 @@ def test_no_event_reaches_a_carrier_or_a_problem() -> None:
 
 def test_only_models_that_carry_content_are_asked_with_it() -> None:
     carriers = {leaf.where for model in ASKED for leaf in leaves(model) if leaf.takes(DOCUMENT)}
-    assert carriers == CARRIERS
+    assert carriers == ASKED_WITH
+
+
+def test_content_is_given_back_in_no_answer_but_those_that_were_asked_for_it() -> None:
+    holding = {
+        m.__name__ for m in MODELS if {c.partition(".")[0] for c in GIVEN_BACK} & {w.__name__ for w in within([m])}
+    }
+    assert holding == {
+        "Redaction",
+        "DetokenizeResponse",
+        "OrchestrateResponse",
+        "BatchItem",
+        "BatchResponse",
+        "StreamVerdict",
+        "StreamFinal",
+    }
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if issubclass(m, Wire)], ids=lambda model: model.__name__)

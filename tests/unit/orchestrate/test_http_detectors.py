@@ -202,10 +202,10 @@ async def test_an_answer_over_the_limit_is_not_read_to_its_end() -> None:
         (httpx.Response(429), DetectorOverloaded, 1, 1),
         (httpx.Response(302, headers={"location": "https://elsewhere.example/"}), Unavailable, None, 1),
         (httpx.Response(307, headers={"location": "https://elsewhere.example/"}), Unavailable, None, 1),
-        (httpx.Response(500, text=CANARY), Unavailable, 1, 2),
-        (httpx.Response(503), Unavailable, 1, 2),
-        (httpx.ConnectError(CANARY), Unavailable, 1, 2),
-        (httpx.RemoteProtocolError(CANARY), Unavailable, 1, 2),
+        (httpx.Response(500, text=CANARY), Unavailable, 1, 3),
+        (httpx.Response(503), Unavailable, 1, 3),
+        (httpx.ConnectError(CANARY), Unavailable, 1, 3),
+        (httpx.RemoteProtocolError(CANARY), Unavailable, 1, 3),
     ],
 )
 async def test_every_refusal_is_one_problem(

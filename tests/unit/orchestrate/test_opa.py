@@ -7,8 +7,8 @@ import pytest
 
 from functions.orchestrate.opa import OpaPolicy
 from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policy_wiring import live_policy
 from functions.orchestrate.settings import Settings
-from functions.orchestrate.wiring import policy
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import InsufficientRbac, Unavailable
 from tests.fakes.free_ports import free_port
@@ -74,7 +74,7 @@ async def test_it_is_ready_when_opa_is(status: int) -> None:
 
 
 async def test_the_setting_chooses_the_engine() -> None:
-    assert type(policy(Settings())) is RegoPolicy
-    chosen = policy(Settings(opa_url="http://127.0.0.1:8181"))
+    assert type(live_policy(Settings()).current) is RegoPolicy
+    chosen = live_policy(Settings(opa_url="http://127.0.0.1:8181")).current
     assert isinstance(chosen, OpaPolicy)
     await chosen.aclose()

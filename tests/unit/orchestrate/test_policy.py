@@ -21,11 +21,15 @@ ACCESS = 'access := {"allow": true, "reasons": []}'
 ADMISSION = 'admission := {"allow": true, "reasons": []}'
 SELECTION = 'selection := {"detectors": ["a"], "required": ["b"], "coverage_method": "WEIGHTED"}'
 DECISION = 'decision := {"action": "flag", "reasons": ["r"], "obligations": ["o"]}'
+REDACTION = 'redaction := {"allow": true, "operator": null, "reasons": [], "labels": ["PII"], "min_confidence": 0.5}'
+RETENTION = 'retention := {"days": null}'
+TENANCY = 'tenancy := {"known": true, "rules": {}, "ignored": []}'
 
 
 def written(folder: Path, data: str = '{"version": "7"}', **rules: str) -> Path:
     """Write a policy folder of one rule each."""
-    bodies = {"access": ACCESS, "admission": ADMISSION, "selection": SELECTION, "decision": DECISION} | rules
+    bodies = {"access": ACCESS, "admission": ADMISSION, "selection": SELECTION, "decision": DECISION}
+    bodies |= {"redaction": REDACTION, "retention": RETENTION, "tenancy": TENANCY} | rules
     for name, body in bodies.items():
         (folder / name).mkdir(parents=True)
         (folder / name / f"{name}.rego").write_text(f"package llama_mapper.{name}\n\n{body}\n")
@@ -139,7 +143,7 @@ async def test_an_undefined_admission_is_no_admission(tmp_path: Path) -> None:
 async def test_the_shipped_selection_runs_what_is_there_and_requires_what_is_not(shipped: RegoPolicy) -> None:
     required = {"content": "x", "processing_mode": "fast", "required_detectors": ["jailguard"]}
     request = OrchestrateRequest.model_validate(required)
-    chosen = await shipped.select(request, ["detect-secrets", "tox-block", "presidio"])
+    chosen = await shipped.select(request, ["detect-secrets", "tox-block", "presidio"], DEMO)
     assert chosen.detectors == ("detect-secrets", "tox-block")
     assert chosen.required == ("detect-secrets", "jailguard", "llama-mapper-regex", "tox-block")
     assert chosen.method == "REQUIRED_SET"
@@ -160,7 +164,7 @@ async def test_the_shipped_selection_runs_what_is_there_and_requires_what_is_not
 async def test_a_selection_of_another_shape_is_a_problem_and_not_a_crash(tmp_path: Path, answer: str) -> None:
     policy = RegoPolicy(written(tmp_path, selection=f"selection := {answer}"))
     with pytest.raises(Unavailable, match="selection policy"):
-        await policy.select(OrchestrateRequest(content="x"), [])
+        await policy.select(OrchestrateRequest(content="x"), [], DEMO)
 
 
 async def test_a_decision_names_its_policy_and_version(shipped: RegoPolicy) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from functions.orchestrate.routing import Directory, Route
@@ -21,15 +23,37 @@ def route(asked: str, detector: str, family: str = "pii", **rest: bool) -> Route
     return Route(DetectorId(asked), DetectorId(detector), family=family, version=f"{detector}-1", **rest)  # type: ignore[arg-type] # a family
 
 
+def served(name: str, *alternatives: Route, family: str = "classifiers", asked: str | None = None) -> Route:
+    version = "unknown" if family == "classifiers" else f"{name}-1"
+    said = {"model_server": True, "family": family, "version": version, "alternatives": alternatives}
+    return Route(DetectorId(asked or name), DetectorId(name), **said)  # type: ignore[arg-type] # as above
+
+
 def test_a_vendors_api_stands_beside_the_embedded_ones_by_id_and_by_family() -> None:
-    directory = Directory((info("words", "pii"),), frozenset(), {"dlp": "words"}, (info("dlp", "pii"),))
-    served = Route(DetectorId("dlp"), DetectorId("dlp"), model_server=True, family="pii", version="dlp-1")
+    directory = Directory((info("words", "pii"),), frozenset(), {}, (info("dlp", "pii"),))
     assert directory.available == ["dlp", "words"]
-    assert directory.routes(["dlp"], "f") == (served,)
+    assert directory.routes(["dlp"], "f") == (served("dlp", family="pii"),)
     assert directory.routes(["pii"], "f") == (
         route("pii", "words"),
-        Route(DetectorId("pii"), DetectorId("dlp"), model_server=True, family="pii", version="dlp-1"),
+        served("dlp", family="pii", asked="pii"),
     )
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ((), ["words"]),
+        (("numbers",), ["numbers", "words"]),
+        (("words", "numbers"), ["words", "numbers"]),
+        (("nobody", "deberta", "keys"), ["keys", "words"]),
+    ],
+)
+def test_alternatives_are_those_that_exist_and_then_the_stand_in(named: tuple[str, ...], found: list[str]) -> None:
+    directory = replace(DIRECTORY, alternatives={"deberta": named})
+    (route_,) = directory.routes(["deberta"], "x")
+    assert [one.detector for one in route_.alternatives] == found
+    assert {(one.asked, one.stands_in) for one in route_.alternatives} == {("deberta", True)}
+    assert [one.detector for one in route_.without({"words"}).alternatives] == [n for n in found if n != "words"]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +62,8 @@ def test_a_vendors_api_stands_beside_the_embedded_ones_by_id_and_by_family() -> 
         ([], ()),
         (["words"], (route("words", "words"),)),
         (["words", "words"], (route("words", "words"),)),
-        (["deberta"], (Route(DetectorId("deberta"), DetectorId("deberta"), model_server=True),)),
-        (["keys"], (Route(DetectorId("keys"), DetectorId("keys"), model_server=True),)),
+        (["deberta"], (served("deberta", route("deberta", "words", stands_in=True)),)),
+        (["keys"], (served("keys"),)),
         (["roberta"], (route("roberta", "numbers", stands_in=True),)),
         (["roberta", "numbers"], (route("roberta", "numbers", stands_in=True),)),
         (["numbers", "roberta"], (route("numbers", "numbers"),)),

@@ -66,7 +66,7 @@ def test_every_policy_that_is_asked_is_there() -> None:
 @pytest.mark.parametrize(
     ("name", "harmless"),
     [
-        ("admission", {"allow": False, "reasons": ["tenant.unknown"]}),
+        ("admission", {"allow": False, "reasons": ["tenant.unknown"], "priority": "low"}),
         ("selection", {"detectors": [], "required": [], "coverage_method": "REQUIRED_SET"}),
         ("decision", {"action": "human_review", "reasons": ["policy.undecided"], "obligations": []}),
     ],

@@ -1,0 +1,1 @@
+"""Every service's HTTP API, fuzzed by what its own OpenAPI document says."""
