@@ -16,7 +16,7 @@ from llama_mapper.contracts.orchestration import OrchestrateRequest, Orchestrate
 from llama_mapper.contracts.problems import Problem
 
 from .job_records import Record
-from .ports import Deadlines, Detect, Emit, ModelServers
+from .ports import Detect, Emit, ModelServers
 from .service import Orchestrator
 
 DETECTED, DECIDED = 0.8, 0.95
@@ -112,13 +112,7 @@ async def judge(
         TooLate: *commit* said no.
     """
     request_id = RequestId(record.job.id)
-    time = Deadlines(
-        normal_seconds=seconds,
-        critical_seconds=seconds,
-        low_seconds=seconds,
-        mapper_seconds=orchestrator.deadlines.mapper_seconds,
-        detector_seconds=orchestrator.deadlines.detector_seconds,
-    )
+    time = replace(orchestrator.deadlines, normal_seconds=seconds, critical_seconds=seconds, low_seconds=seconds)
     watched = replace(
         orchestrator,
         detect=_Detect(orchestrator.detect, progress),

@@ -62,6 +62,7 @@ class JobWorker:
         if self._pace.concurrency and (self._loop is None or self._loop.done()):
             # An empty context: jobs must not take over the ids of the request that happens to be at hand.
             self._loop = asyncio.get_running_loop().create_task(self._work(), context=Context())
+            self._loop.add_done_callback(_logged)
 
     async def aclose(self) -> None:
         """Stop; what was running is another worker's after the lease."""
@@ -200,7 +201,11 @@ class JobWorker:
 
 
 def _over(task: "asyncio.Task[None]", slots: asyncio.Semaphore) -> None:
-    """What nobody foresaw is a line in the log; the job is begun again after the lease, so often as jobs may be."""
+    """What nobody foresaw is a line in the log; the job is begun again after the lease, as often as jobs may be."""
     slots.release()
+    _logged(task)
+
+
+def _logged(task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()):
         log.error("job.crashed", exc_info=error)

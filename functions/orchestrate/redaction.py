@@ -138,6 +138,8 @@ class Redactor:
 
         In a thread: a long text with many findings takes a while, and the first one loads the library.
         """
+        if request.redaction is None and not judged.decision.obligations:
+            return None  # the policy redacts unasked only where it obliges to something: one question less
         rule = await policy.redact(tenant_id, request.redaction, judged.decision.obligations)
         if rule.operator is None:
             return None

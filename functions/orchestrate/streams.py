@@ -190,6 +190,8 @@ class Stream:
         if up_to == before:
             return None
         text = self._cutter.release(up_to)
+        if self._request.redaction is None and not decision.obligations:
+            return None
         rule = await self._policy.redact(self._asker.tenant_id, self._request.redaction, decision.obligations)
         if rule.operator is None:
             return None

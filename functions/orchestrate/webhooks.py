@@ -47,8 +47,8 @@ class Patience:
 
     attempts: int = 5
     first_seconds: float = 15.0
-    look_seconds: float = 0.5
-    at_once: int = 8
+    look_seconds: float = 1.0
+    at_once: int = 4
 
     def pause(self, attempt: int) -> float:
         """Seconds after attempt number *attempt*, a fifth more or less: callbacks that failed together come apart."""
@@ -77,6 +77,7 @@ class Webhooks:
     def start(self) -> None:
         if self._loop is None or self._loop.done():
             self._loop = asyncio.get_running_loop().create_task(self._work(), context=Context())
+            self._loop.add_done_callback(_over)
 
     async def aclose(self) -> None:
         self._closing = True
@@ -183,6 +184,12 @@ class Webhooks:
         oldest = id_prefix(utc_now() - timedelta(seconds=KEPT_SECONDS)).encode()
         if past := [one for one in kept if one < oldest]:
             await self._redis.hdel(_dead(names.tenant_id), *past)
+
+
+def _over(task: "asyncio.Task[None]") -> None:
+    """What nobody foresaw is a line in the log; the next readiness probe begins again."""
+    if not task.cancelled() and (error := task.exception()):
+        log.error("callbacks.crashed", exc_info=error)
 
 
 def _kind(outcome: str) -> str:

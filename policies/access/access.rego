@@ -47,9 +47,9 @@ _ordinary if {
 # Who has not said who they are is held to the tenant's own rule, and never administers.
 _open if input.principal.kind == "open"
 
-_known if tenancy.known
+_known if data.llama_mapper.tenancy.known
 
-_keyless if tenancy.key_required == false
+_keyless if data.llama_mapper.tenancy.key_required == false
 
 _own_tenant if _open
 

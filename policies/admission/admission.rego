@@ -9,11 +9,13 @@ import data.llama_mapper.tenancy
 # entrypoint: true
 default admission := {"allow": false, "reasons": ["tenant.unknown"], "priority": "low"}
 
-admission := {"allow": count(_denials) == 0, "reasons": sort(_denials), "priority": _priority} if tenancy.known
+admission := {"allow": count(_denials) == 0, "reasons": sort(_denials), "priority": _priority} if {
+	data.llama_mapper.tenancy.known
+}
 
 # Each denial stands unless the contrary is proven, so that a tenant whose entry is incomplete stays out. The proofs are
 # rules of their own: where an operand is undefined, engines differ on what "not a <= b" means.
-_denials contains "tenant.disabled" if not tenancy.enabled
+_denials contains "tenant.disabled" if not data.llama_mapper.tenancy.enabled
 
 _denials contains "tenant.needs_key" if not _known_enough
 
@@ -24,27 +26,29 @@ _denials contains "priority.too_high" if {
 	not _entitled
 }
 
-_known_enough if tenancy.key_required == false
+_known_enough if data.llama_mapper.tenancy.key_required == false
 
 _known_enough if input.authenticated == true
 
 _fits if {
 	is_number(input.content_characters)
-	input.content_characters <= tenancy.max_content_characters
+	input.content_characters <= data.llama_mapper.tenancy.max_content_characters
 }
 
-_entitled if _rank(_asked) <= _rank(tenancy.max_priority)
+_entitled if _rank(_asked) <= _rank(data.llama_mapper.tenancy.max_priority)
 
 default _asked := "normal"
 
-_asked := input.priority if input.priority in tenancy.priorities
+_asked := input.priority if input.priority in data.llama_mapper.tenancy.priorities
 
 # Who may not have what they ask for gets the most that they may have.
 default _priority := "low"
 
-_priority := tenancy.priorities[min([_rank(_asked), _rank(tenancy.max_priority)])]
+_priority := data.llama_mapper.tenancy.priorities[place] if {
+	place := min([_rank(_asked), _rank(data.llama_mapper.tenancy.max_priority)])
+}
 
 _rank(priority) := rank if {
-	some rank, name in tenancy.priorities
+	some rank, name in data.llama_mapper.tenancy.priorities
 	name == priority
 }

@@ -17,13 +17,16 @@ decision := object.union({"action": _action, "reasons": _reasons, "obligations":
 
 _more := {name: value | some name in ["review_queue", "retention_days"]; value := _said(name)}
 
-_said("review_queue") := tenancy.review_queue if _action == "human_review"
+_said("review_queue") := data.llama_mapper.tenancy.review_queue if _action == "human_review"
 
-_said("retention_days") := retention.retention.days if is_number(retention.retention.days)
+_said("retention_days") := days if {
+	days := data.llama_mapper.retention.retention.days
+	is_number(days)
+}
 
 # METADATA
 # description: Actions from the mildest to the strictest; the strictest that applies wins.
-order := tenancy.actions
+order := data.llama_mapper.tenancy.actions
 
 _action := order[max([i | order[i] in _applying])]
 
@@ -31,7 +34,7 @@ _applying := {"allow"} | {rule.action | some rule in _matched}
 
 # An action that is misspelled must not read as "allow".
 _rules contains {"action": "human_review", "reason": "policy.unknown_action", "obligations": []} if {
-	some list in tenancy.label_lists
+	some list in data.llama_mapper.tenancy.label_lists
 	some entry in list
 	not _ordered(entry)
 }
@@ -47,7 +50,7 @@ _obligations := sort({obligation | some rule in _matched; some obligation in rul
 
 _matched := {rule | some rule in _rules}
 
-_sure(finding) if finding.confidence >= tenancy.confidence
+_sure(finding) if finding.confidence >= data.llama_mapper.tenancy.confidence
 
 # By the platform's measure: a tenant whose threshold is lower still hears of what the platform doubts.
 _surely(finding) if finding.confidence >= data.decision.thresholds.confidence
@@ -56,8 +59,8 @@ _surely(finding) if finding.confidence >= data.decision.thresholds.confidence
 _rules contains {"action": action, "reason": _reason(entry), "obligations": _list(entry)} if {
 	some finding in input.findings
 	_sure(finding)
-	some list in tenancy.label_lists
-	some entry in tenancy.entries_of(list, finding.label)
+	some list in data.llama_mapper.tenancy.label_lists
+	some entry in data.llama_mapper.tenancy.entries_of(list, finding.label)
 	finding.severity >= entry.min_severity
 	action := _action_of(entry, finding)
 }
@@ -93,7 +96,7 @@ _rules contains {"action": "flag", "reason": "confidence.low", "obligations": []
 	not _other(finding)
 }
 
-_other(finding) if tenancy.within(finding.label, "OTHER")
+_other(finding) if data.llama_mapper.tenancy.within(finding.label, "OTHER")
 
 _rules contains {"action": "human_review", "reason": "label.unknown", "obligations": ["review_label"]} if {
 	some finding in input.findings
@@ -102,4 +105,4 @@ _rules contains {"action": "human_review", "reason": "label.unknown", "obligatio
 
 _rules contains {"action": "human_review", "reason": "coverage.low", "obligations": []} if not _covered
 
-_covered if input.coverage.score >= tenancy.coverage
+_covered if input.coverage.score >= data.llama_mapper.tenancy.coverage

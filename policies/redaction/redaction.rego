@@ -41,7 +41,7 @@ _asked if is_string(input.asked)
 _permitted if {
 	is_array(_operators)
 	input.asked in _operators
-	tenancy.may_redact_by(input.asked)
+	data.llama_mapper.tenancy.may_redact_by(input.asked)
 }
 
 _denials contains "redaction.operator" if {
@@ -55,7 +55,7 @@ _unasked := _own.unasked if {
 	is_array(input.obligations)
 	"mask_spans" in input.obligations
 	_own.unasked in ["mask", "hash", "token"]
-	tenancy.may_redact_by(_own.unasked)
+	data.llama_mapper.tenancy.may_redact_by(_own.unasked)
 }
 
 default _operator := null

@@ -17,6 +17,9 @@ retention := {"days": max([data.retention.least_days, min(_wished)])} if {
 # Nobody may wish for more than the platform keeps, nor for less than the law asks.
 _wished := array.concat([data.retention.most_days], array.concat(_tenants, _contexts))
 
-_tenants := [days | days := tenancy.rules.retention_days]
+_tenants := [days | days := data.llama_mapper.tenancy.retention_days]
 
-_contexts := [context.retention_days | some context in tenancy.contexts; is_number(context.retention_days)]
+_contexts := [context.retention_days |
+	some context in data.llama_mapper.tenancy.contexts
+	is_number(context.retention_days)
+]

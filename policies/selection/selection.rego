@@ -21,7 +21,7 @@ selection := {
 
 # The entry of the tenant itself, then the class, the route, the type and the mode: the first that names a method.
 _methods := [context.coverage_method |
-	some context in array.concat(tenancy.layers, tenancy.contexts)
+	some context in array.concat(data.llama_mapper.tenancy.layers, data.llama_mapper.tenancy.contexts)
 	is_string(context.coverage_method)
 ]
 
@@ -58,7 +58,7 @@ _wanted contains id if {
 
 _wanted contains id if {
 	not _named
-	some context in tenancy.contexts
+	some context in data.llama_mapper.tenancy.contexts
 	some id in _words(context, "add")
 	not id in _dropped
 	not id in _excluded
@@ -67,7 +67,7 @@ _wanted contains id if {
 _wanted contains id if {
 	not _named
 	_mode
-	some id in tenancy.extra_detectors
+	some id in data.llama_mapper.tenancy.extra_detectors
 	not id in _excluded
 }
 
@@ -87,11 +87,11 @@ _chosen := {id | some id in _wanted; id in input.available}
 # What the platform requires of a route or a class, and whoever administers the tenant of the tenant: no caller leaves
 # it out.
 _insisted contains id if {
-	some context in tenancy.contexts
+	some context in data.llama_mapper.tenancy.contexts
 	some id in _words(context, "require")
 }
 
-_insisted contains id if some id in tenancy.required_detectors
+_insisted contains id if some id in data.llama_mapper.tenancy.required_detectors
 
 _words(context, field) := context[field] if is_array(context[field])
 

@@ -82,7 +82,7 @@ _rule("redaction_operators") := sort(redaction_operators)
 
 _rule("callback_hosts") := sort(_hosts) if _hosts_are_listed
 
-_rule("retention_days") := min(_numbers("retention_days")) if count(_numbers("retention_days")) > 0
+_rule("retention_days") := retention_days
 
 _rule("review_queue") := review_queue
 
@@ -108,6 +108,10 @@ max_content_characters := min(array.concat([_base.max_content_characters], _numb
 _numbers(field) := [layer[field] | some layer in layers; is_number(layer[field])]
 
 _thresholds(field) := [layer.thresholds[field] | some layer in layers; is_number(layer.thresholds[field])]
+
+# METADATA
+# description: How many days at most anybody wants kept what is kept; not there where nobody says.
+retention_days := min(_numbers("retention_days")) if count(_numbers("retention_days")) > 0
 
 # METADATA
 # description: From this confidence on a finding counts; the lower the stricter.

@@ -57,8 +57,8 @@ def edge(upstream: int, *, firewall: bool = True, limited: bool = True) -> Itera
         (folder / "upstream.conf").write_text(
             f"upstream orchestrate {{ server 127.0.0.1:{upstream}; keepalive 32; }}\n", "utf-8"
         )
-        for part in ("logs", "tmp"):
-            (folder / part).mkdir()
+        for written in ("logs", "tmp"):
+            (folder / written).mkdir()
         main = folder / "nginx.conf"
         text = main.read_text("utf-8")
         if not firewall:

@@ -77,7 +77,8 @@ class SayingPolicy:
     )
     action: str | Problem = "allow"
     admission: Problem | None = None
-    unasked: RedactionOperator | None | Problem = None
+    unasked: RedactionOperator | Problem | None = None
+    obligations: tuple[str, ...] = ()
     admitted: list[tuple[TenantId, int]] = field(default_factory=list)
     selected: list[OrchestrateRequest] = field(default_factory=list)
     available: list[str] = field(default_factory=list)
@@ -127,7 +128,13 @@ class SayingPolicy:
     ) -> Decision:
         self.decided_in.append(circumstances)
         self.decided.append((tuple(findings), coverage))
-        answer = {"action": give(self.action), "reasons": ["said"], "policy": "decision", "policy_version": "1"}
+        answer = {
+            "action": give(self.action),
+            "reasons": ["said"],
+            "obligations": self.obligations,
+            "policy": "decision",
+            "policy_version": "1",
+        }
         return Decision.model_validate(answer)
 
     async def redact(

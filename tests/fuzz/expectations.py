@@ -67,6 +67,7 @@ _ADDRESS = "an address that fits the pattern need not be one that may be called"
 _TENANT = "the address and X-Tenant-ID have to name one tenant"
 _AGAIN = "an Idempotency-Key may have come with another body before"
 _CANCELLED = "DELETE cancels a job, which stays to be asked for"
+_IN_PLACE = "an item that is not valid is answered in its place, and the others are mapped"
 _LINES = "the body is lines, which no JSON Schema describes"
 _STREAM = "POST /api/v1/orchestrate/stream"
 _AT = "/api/v1/tenants/{tenant_id}/configuration"
@@ -84,6 +85,19 @@ EXPECTATIONS: Sequence[Expectation] = (
     ),
     Expectation(
         "mapper", "POST /api/v1/reviews/{review_id}", POSITIVE, "accepting needs labels that are known", ("400",)
+    ),
+    Expectation("promote", "POST /events", POSITIVE, "no gate can be both passed and failed", ("422",)),
+    Expectation("mapper", "POST /api/v1/map/batch", NEGATIVE, _IN_PLACE),
+    Expectation("mapper", "POST /v1/models/{model_name}:predict", NEGATIVE, _IN_PLACE),
+    Expectation("mapper", "POST /events", POSITIVE, _KNOWN, ("422",)),
+    Expectation("mapper", "POST /v1/models/{model_name}:predict", POSITIVE, _KNOWN, ("400", "413")),
+    Expectation(
+        "mapper", "POST /v1/models/{model_name}:predict", ALLOW, "GET /v1/models/{model_name} fits its path too"
+    ),
+    Expectation("mapper", "GET /v2/models/{model_name}", POSITIVE, _KNOWN, ("400",)),
+    Expectation("mapper", "GET /v2/models/{model_name}/ready", POSITIVE, _KNOWN, ("400",)),
+    Expectation(
+        "mapper", "POST /v2/models/{model_name}/infer", POSITIVE, "its tensors hold findings as texts of JSON", ("400",)
     ),
     Expectation("orchestrate", "POST /api/v1/orchestrate", POSITIVE, f"{_KNOWN}; {_ADDRESS}", ("400", "413", "422")),
     Expectation("orchestrate", "POST /api/v1/jobs", POSITIVE, f"{_KNOWN}; {_ADDRESS}", ("400", "413", "422")),

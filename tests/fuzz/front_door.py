@@ -51,6 +51,7 @@ def orchestrate(folder: Path) -> Iterator[Running]:
             with environment(_settings(services.url, redis, folder) | {"K_SINK": services.url + BROKER}):
                 async with serving("orchestrate") as (_, module):
                     yield module.app
+                    await module.jobs.aclose()
                     await module.outbox.aclose()
                     await module.door.aclose()
                     await module.client.aclose()

@@ -26,6 +26,11 @@ from .batch import map_items
 from .service import ANONYMOUS, Mapper
 
 MODEL_NAME = "mapper"
+PREDICT = "/v1/models/{model_name}:predict"
+_INSTANCES = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/MapRequest"}}
+# KServe reads the body itself, so FastAPI sees none.
+_TAKEN = {"type": "object", "required": ["instances"], "properties": {"instances": _INSTANCES}}
+_BODIES = {PREDICT: {"requestBody": {"required": True, "content": {"application/json": {"schema": _TAKEN}}}}}
 _TENANT: TypeAdapter[TenantId] = TypeAdapter(AnyTenantId)
 
 
@@ -117,7 +122,7 @@ def add_kserve(app: FastAPI, mapper: Mapper) -> None:
     served: tuple[tuple[str, str, Callable[..., Any]], ...] = (
         ("GET", "/v1/models", v1.models),
         ("GET", "/v1/models/{model_name}", v1.model_ready),
-        ("POST", "/v1/models/{model_name}:predict", v1.predict),
+        ("POST", PREDICT, v1.predict),
         ("GET", "/v2", v2.metadata),
         ("GET", "/v2/health/live", v2.live),
         ("GET", "/v2/health/ready", v2.ready),
@@ -127,7 +132,9 @@ def add_kserve(app: FastAPI, mapper: Mapper) -> None:
         ("POST", "/v2/models/{model_name}/infer", v2.infer),
     )
     for method, path, endpoint in served:
-        app.add_api_route(path, endpoint, methods=[method], tags=["kserve"], response_model=None)
+        app.add_api_route(
+            path, endpoint, methods=[method], tags=["kserve"], response_model=None, openapi_extra=_BODIES.get(path)
+        )
 
     def translate(error: type[Exception], make: Callable[[], Problem]) -> None:
         async def handler(_: Request, __: Exception) -> Response:

@@ -21,6 +21,7 @@ def openapi(app: FastAPI, events: Iterable[type[EventData]] = ()) -> Document:
         schemas.pop(unused, None)
     _, data = models_json_schema([(model, "validation") for model in events], ref_template=_EVENTS)
     schemas.update({f"event.{name}": schema for name, schema in data.get("$defs", {}).items()})
+    _close(document)
     for path in document["paths"].values():
         for operation in path.values():
             for parameter in operation.get("parameters", ()):
@@ -31,6 +32,17 @@ def openapi(app: FastAPI, events: Iterable[type[EventData]] = ()) -> Document:
                         "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
                     }
     return document
+
+
+def _close(part: Any) -> None:
+    """Say of every mapping that a key of another pattern is refused: pydantic does so, and does not say it."""
+    if isinstance(part, dict):
+        if "patternProperties" in part:
+            part.setdefault("additionalProperties", False)
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            _close(inner)
 
 
 def _own(answer: Document) -> bool:

@@ -23,7 +23,7 @@ from .identifiers import (
 )
 from .mapping import Mapping, VendorFinding, Versions
 from .orchestration import Action, ContentType, Coverage
-from .wire import Confidence, Consumed, Microdollars, Milliseconds, Token
+from .wire import Confidence, Consumed, Microdollars, Milliseconds, Number, Token
 
 PREFIX = "io.llama-mapper"
 _SECONDS = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?")
@@ -94,10 +94,10 @@ class AnalysisCompleted(EventData):
     type: ClassVar[str] = f"{PREFIX}.analysis.completed.v1"
 
     request_id: AnyRequestId
-    risk_score: float = Field(ge=0, le=100)
+    risk_score: Annotated[float, Number] = Field(ge=0, le=100)
     risk_level: RiskLevel
     risk_formula: Token
-    components: dict[Token, float] = Field(max_length=16)
+    components: dict[Token, Annotated[float, Number]] = Field(max_length=16)
     controls: tuple[ControlTouched, ...]
     coverage: Confidence | None = None
     versions: Versions
@@ -113,8 +113,8 @@ class EvaluationCompleted(EventData):
     adapter: Token | None = None
     golden_set: Token
     golden_set_version: Token
-    cases: PositiveInt
-    metrics: dict[Token, FiniteFloat] = Field(min_length=1, max_length=64)
+    cases: Annotated[PositiveInt, Number]
+    metrics: dict[Token, Annotated[FiniteFloat, Number]] = Field(min_length=1, max_length=64)
     gates_passed: tuple[GateName, ...]
     gates_failed: tuple[GateName, ...]
     versions: Versions
@@ -135,8 +135,8 @@ class BudgetThresholdReached(EventData):
     type: ClassVar[str] = f"{PREFIX}.budget.threshold-reached.v1"
 
     month: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}$", description="In UTC")
-    threshold_percent: int = Field(ge=1, le=10_000)
-    emergency_percent: int = Field(ge=1, le=10_000)
+    threshold_percent: Annotated[int, Number] = Field(ge=1, le=10_000)
+    emergency_percent: Annotated[int, Number] = Field(ge=1, le=10_000)
     budget_microdollars: Microdollars
     spent_microdollars: Microdollars
     budgets: Token = Field(description="Version of the budgets")
@@ -152,7 +152,7 @@ class CanaryStepped(EventData):
 
     canary: KubernetesName
     inference_service: KubernetesName
-    step: NonNegativeInt = Field(description="Counts from 1, the start")
+    step: Annotated[NonNegativeInt, Number] = Field(description="Counts from 1, the start")
     from_percent: Percent
     to_percent: Percent
     decision: Literal["start", "promote", "rollback"]
@@ -160,8 +160,8 @@ class CanaryStepped(EventData):
     mode: Mode
     stable_revision: KubernetesName | None = None
     candidate_revision: KubernetesName | None = None
-    stable_calls: NonNegativeInt | None = Field(default=None, description="Since the step before")
-    candidate_calls: NonNegativeInt | None = None
+    stable_calls: Annotated[NonNegativeInt, Number] | None = Field(default=None, description="Since the step before")
+    candidate_calls: Annotated[NonNegativeInt, Number] | None = None
 
 
 def _not_seconds(value: Any) -> Any:

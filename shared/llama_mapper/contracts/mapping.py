@@ -19,6 +19,7 @@ from .wire import (
     Confidence,
     Microdollars,
     Milliseconds,
+    Number,
     Severity,
     Token,
     VendorDescription,
@@ -112,9 +113,9 @@ class Usage(Wire):
     each has half. ``latency_ms`` is the whole wait for it, retrieval included.
     """
 
-    prompt_tokens: NonNegativeInt
-    completion_tokens: NonNegativeInt
-    compute_seconds: float = Field(ge=0, allow_inf_nan=False)
+    prompt_tokens: Annotated[NonNegativeInt, Number]
+    completion_tokens: Annotated[NonNegativeInt, Number]
+    compute_seconds: Annotated[float, Number] = Field(ge=0, allow_inf_nan=False)
     latency_ms: Milliseconds
     cost_microdollars: Microdollars
     prices: Token

@@ -318,3 +318,16 @@ async def test_depth_and_outcomes_are_counted(redis: Redis, url: str) -> None:
         await streams_are_empty(redis)
     assert ended("succeeded") - before == 1
     assert (await redis.xpending(STREAMS[1], GROUP))["pending"] == 0
+
+
+async def test_what_nobody_foresaw_costs_the_job_and_not_the_worker(redis: Redis, url: str) -> None:
+    jobs, fakes = store(redis), finding()
+    fakes.detect.says = {"words": None}  # type: ignore[dict-item]  # an AttributeError, and no problem
+    job = await jobs.submit(order())
+    async with working(url, jobs, fakes.orchestrator, replace(QUICK, lease_seconds=0.1)):
+        ended = await until(jobs, names(job))
+        fakes.detect.says = {}
+        after = await until(jobs, names(await jobs.submit(order())))
+    assert ended.problem is not None
+    assert ended.problem.error_code == "INTERNAL_ERROR"
+    assert after.status == "succeeded"

@@ -105,8 +105,16 @@ async def test_a_wrong_address_is_a_problem(client: Client, method: str, path: s
 
 
 async def test_a_405_says_what_is_allowed(client: Client) -> None:
-    async with client(service()) as caller:
+    app = service()
+    app.add_api_route("/api/v1/judge", lambda: "", methods=["GET"])
+    async with client(app) as caller:
         assert (await caller.delete("/health")).headers["allow"] == "GET"
+        assert (await caller.delete("/api/v1/judge")).headers["allow"] == "GET, POST"
+
+
+async def test_nobody_is_sent_to_an_address_that_is_almost_the_same(client: Client) -> None:
+    async with client(service()) as caller:
+        assert (await caller.get("/health/")).status_code == 404
 
 
 async def test_a_body_of_another_media_type_is_a_problem(client: Client) -> None:

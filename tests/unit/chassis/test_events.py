@@ -95,6 +95,7 @@ async def test_a_missing_attribute_is_named(client: Client, mode: Any, missing: 
         ("tenantid", SECRET),
         ("time", "yesterday"),
         ("time", "2026-11-23T10:00:00"),
+        ("time", "1763892000.5"),
         ("subject", SECRET),
         ("correlationid", "short"),
         ("traceparent", "00-zz"),

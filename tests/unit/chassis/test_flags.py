@@ -134,6 +134,23 @@ def test_a_change_is_read_while_running_and_a_broken_one_leaves_the_last_good(pa
     until(lambda: flags.on("hedging", "demo"))
 
 
+def test_a_config_map_is_read_again_when_the_kubelet_turns_its_link(tmp_path: Path) -> None:
+    for number, said in enumerate(("on", "off")):
+        (tmp_path / f"..{number}").mkdir()
+        path = tmp_path / f"..{number}" / "flags.json"
+        path.write_text(document(hedging={"defaultVariant": said}))
+        os.utime(path, (1_000_000 + number, 1_000_000 + number))
+    (tmp_path / "..data").symlink_to("..0")
+    (tmp_path / "flags.json").symlink_to("..data/flags.json")
+    flags = Flags(tmp_path / "flags.json", poll_seconds=0.01)
+    flags.load()
+    assert flags.on("hedging", "demo") is True
+    (tmp_path / "..new").symlink_to("..1")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    until(lambda: not flags.on("hedging", "demo"))
+    flags.close()
+
+
 def until(holds: Any) -> None:
     """Wait, ten seconds at most, until *holds*."""
     waiting = threading.Event()

@@ -105,3 +105,9 @@ def test_anything_else_is_no_token(text: str) -> None:
 def test_a_confidence_is_between_nought_and_one(number: float) -> None:
     with pytest.raises(ValidationError):
         CONFIDENCE.validate_python(number)
+
+
+@pytest.mark.parametrize("value", [True, False, "0.5", ""])
+def test_a_truth_value_and_a_text_are_no_number(value: bool | str) -> None:
+    with pytest.raises(ValidationError):
+        CONFIDENCE.validate_python(value)

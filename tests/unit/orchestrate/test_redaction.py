@@ -182,16 +182,17 @@ async def test_nothing_is_given_back_where_nobody_asked() -> None:
 
 async def test_the_policy_can_want_it_unasked() -> None:
     fakes = Fakes()
-    fakes.policy.unasked = "mask"
+    fakes.policy.unasked, fakes.policy.obligations = "mask", ("mask_spans",)
     fakes.detect.says = {"words": located("words", ("EMAIL", 0, 4))}
     answer = await fakes.judge(content="ada@ wrote")
     assert answer.redaction is not None
     assert answer.redaction.content == "**** wrote"
 
 
-async def test_the_policy_can_refuse_it_before_anything_runs() -> None:
+async def test_the_policy_can_refuse_it() -> None:
     fakes = Fakes()
     fakes.policy.unasked = InsufficientRbac("not you")
+    fakes.policy.obligations = ("mask_spans",)
     with pytest.raises(InsufficientRbac):
         await fakes.judge()
 

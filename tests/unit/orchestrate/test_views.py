@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functions.orchestrate.accounting import count
 from functions.orchestrate.routing import Route
 from functions.orchestrate.views import DETECTOR, View, lost, readable, readings, signalled, together
+from llama_mapper.chassis import metrics
 from llama_mapper.contracts.detection import Detection, DetectorReport, Family, Span
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.wire import MAX_CONTENT_CHARACTERS
@@ -33,7 +35,7 @@ def route(family: Family) -> Route:
     return Route(DetectorId(family), DetectorId(family), family=family)
 
 
-@given(st.text(st.characters(codec="latin-1", exclude_categories=("Cc",)), max_size=80))
+@given(st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=80))
 def test_a_text_without_tricks_is_judged_once(content: str) -> None:
     if "\u00ad" not in content and "%" not in content:
         assert [view for view in readings(content).views if view.reading == "normalised"] == []
@@ -161,3 +163,12 @@ async def test_a_view_that_could_not_be_judged_is_said() -> None:
     fakes = Fakes(detect=SayingDetect(says={"words": report("words", status="timeout"), "numbers": report("numbers")}))
     answer = await fakes.judge(content=CUT, detector_types=["words", "numbers"])
     assert sorted(answer.degraded) == ["detector.words.timeout", "view.normalised.words.timeout"]
+
+
+async def test_the_metrics_learn_of_a_lost_view_without_the_detector() -> None:
+    fakes = Fakes(detect=SayingDetect(says={"words": report("words", status="timeout"), "numbers": report("numbers")}))
+    answer = await fakes.judge(content=CUT, detector_types=["words", "numbers"])
+    labels = {"name": "view.normalised.timeout"}
+    before = metrics.REGISTRY.get_sample_value("llama_mapper_fallbacks_total", labels) or 0.0
+    count(answer)
+    assert metrics.REGISTRY.get_sample_value("llama_mapper_fallbacks_total", labels) == before + 1
