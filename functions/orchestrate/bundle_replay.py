@@ -14,7 +14,7 @@ from llama_mapper.contracts.policies import DecisionChange, DryRun
 from llama_mapper.contracts.problems import Unavailable
 from llama_mapper.contracts.records import RecordedDecision, RecordedDecisions
 
-from .ports import Policy
+from .ports import Circumstances, Policy
 
 RECORD_SECONDS = 10.0
 AT_ONCE = 20
@@ -45,7 +45,8 @@ async def decide_again(policy: Policy, requests: Sequence[RecordedDecision], ten
     for request in requests:
         if len(decisions) % AT_ONCE == 0:
             await asyncio.sleep(0)
-        decisions.append(await policy.decide(request.findings, request.coverage, tenant_id))
+        said = Circumstances(content_type=request.content_type)  # route and data class are not kept
+        decisions.append(await policy.decide(request.findings, request.coverage, tenant_id, said))
     return decisions
 
 

@@ -165,7 +165,11 @@ class LivePolicy:
         if found.mark is not None:
             self._mark = found.mark
         if found.bundle is not None:
-            self._current, self._loaded_at = self._make(found.bundle), self._now()
+            try:
+                self._current, self._loaded_at = self._make(found.bundle), self._now()
+            except BrokenBundle as broken:  # a plug-in does not fit the new version
+                wrong = broken.faults[:MAX_FAULTS]
+                return self._note(_Look("refused", version=found.version, faults=wrong))
         return self._note(found)
 
     def _note(self, found: _Look) -> ReloadOutcome:

@@ -20,6 +20,7 @@ DEPTH = 2
 _SHORTEST = 6
 _LONGER_THAN_NUMBERS = 40
 _PRINTABLE, _WORDLIKE = 0.95, 0.6
+_ALL = 0.9
 
 _ALPHABET = "A-Za-z0-9+/_-"
 _BLOCK = rf"(?<![{_ALPHABET}])[{_ALPHABET}]{{16,}}+(?:\r?\n[{_ALPHABET}]{{16,}}+){{0,63}}+"
@@ -111,11 +112,12 @@ def overridden(content: str, depth: int = DEPTH) -> list[Piece]:
 
 
 def _opened(plain: str, start: int, end: int, depth: int) -> Iterator[Piece]:
-    """*plain*, and what is inside of it; all of it stands for the run that held it."""
-    yield plain, start, end
-    if depth > 1:
-        for inner, _, _ in decoded(MappedText.of(plain), depth - 1):
-            yield inner, start, end
+    """*plain*, unless all of it is encoded once more, and what is inside; each stands for the run that held it."""
+    inside = decoded(MappedText.of(plain), depth - 1) if depth > 1 else []
+    if sum(last - first for first, last in {piece[1:] for piece in inside}) < len(plain) * _ALL:
+        yield plain, start, end
+    for inner, _, _ in inside:
+        yield inner, start, end
 
 
 def _read(decode: Callable[[str], bytes], run: str, shortest: int = _SHORTEST) -> str | None:

@@ -175,7 +175,6 @@ class JobWorker:
             answer = judging.result()
         finally:
             judging.cancel()
-            beating.cancel()
             await asyncio.gather(judging, beating, return_exceptions=True)
         if await self._jobs.succeed(taken.names, owner, answer):
             count(answer)
@@ -187,9 +186,12 @@ class JobWorker:
     ) -> None:
         """Renew the lease, say how far the job is, and end it where it is no longer ours.
 
-        Ends with *judging* even where a cancellation is lost, as it can be in the middle of an answer of the store.
+        Ends with *judging*, and is not cancelled: in the middle of an answer of the store a cancellation can be lost.
         """
-        while not judging.done():
+        while True:
+            await asyncio.wait({judging}, timeout=self._pace.beat_seconds)
+            if judging.done():
+                return
             try:
                 if not await self._jobs.report(taken.names, owner, progress.value):
                     judging.cancel()
@@ -197,7 +199,6 @@ class JobWorker:
                 await self._queue.renew(taken)
             except (RedisError, Unavailable):
                 log.info("job.unreported", extra={"store": "jobs"})
-            await asyncio.sleep(self._pace.beat_seconds)
 
 
 def _over(task: "asyncio.Task[None]", slots: asyncio.Semaphore) -> None:

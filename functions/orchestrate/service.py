@@ -339,7 +339,7 @@ class Orchestrator:
     async def choose(
         self, request: OrchestrateRequest, policy: Policy, tenant_id: TenantId
     ) -> tuple[tuple[Route, ...], Selection]:
-        """Return what to run, and what the policy or the caller wants to have run; the policy may overrule the caller."""
+        """Return what to run, and what the policy or the caller wants to have run; the policy has the last word."""
         directory = await self.directory()
         excluded = {r.detector for r in directory.routes(request.excluded_detectors, "excluded_detectors")}
         named = directory.routes(request.detector_types or (), "detector_types")

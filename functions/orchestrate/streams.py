@@ -4,13 +4,12 @@ import asyncio
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
-from collections.abc import Mapping as ReadOnly
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from llama_mapper.chassis.logs import get_logger
 from llama_mapper.contracts.analysis import CanonicalFinding
-from llama_mapper.contracts.detection import Detection, DetectorReport, Span
+from llama_mapper.contracts.detection import DetectorReport, Span
 from llama_mapper.contracts.findings import merge
 from llama_mapper.contracts.identifiers import CanonicalLabel, CorrelationId, RequestId, TenantId
 from llama_mapper.contracts.mapping import Mapping
@@ -34,12 +33,11 @@ from .reports import stood_in_for
 from .response_cache import Judgement
 from .routing import Route
 from .service import Orchestrator, Seen, answering
-from .stream_windows import Cutter, Findings, Pair, Sizes, Window, moved
+from .stream_sums import joined, stricter, together, with_findings
+from .stream_windows import Cutter, Findings, Sizes, Window, moved
 
 log = get_logger(__name__)
 
-ORDER: tuple[Action, ...] = ("allow", "flag", "redact", "human_review", "block")
-"""As the decision policy orders them; what was said once is not taken back by a milder word."""
 SHOWN: frozenset[Action] = frozenset({"allow", "flag", "redact"})
 """Under these, judged text may be shown (with ``redact``: without what was found in it)."""
 
@@ -145,12 +143,12 @@ class Stream:
         self._keep(seen, degraded)
         self._findings.add(pairs, window)
         here = merge(settle(pairs, request.content_type))
-        self._known = _joined(self._known, here)
+        self._known = joined(self._known, here)
         coverage = self._coverage()
         decision = await self._policy.decide(
             tuple(self._known.values()), coverage, tenant_id, self._wanted.circumstances
         )
-        self._decision = decision = _stricter(self._decision, decision)
+        self._decision = decision = stricter(self._decision, decision)
         self._places += places(pairs)
         redaction = await self._released(window, decision, coverage)
         return StreamVerdict(
@@ -169,7 +167,7 @@ class Stream:
         self._degraded |= dict.fromkeys(degraded)
         for report in seen.reports:
             before = self._reports.get(report.detector)
-            self._reports[report.detector] = _together(before, report) if before else report
+            self._reports[report.detector] = together(before, report) if before else report
         for finding, mapping in seen.pairs:
             key = (finding.detector, finding.detector_version, finding.label, finding.severity)
             if key not in self._mappings or self._mappings[key].method == "fallback":
@@ -234,7 +232,7 @@ class Stream:
         self._told = True
         orchestrator, request, tenant_id = self._orchestrator, self._request.about("-"), self._asker.tenant_id
         pairs = self._findings.pairs()
-        reports = tuple(_with(report, pairs) for report in self._reports.values())
+        reports = tuple(with_findings(report, pairs) for report in self._reports.values())
         judgement = await orchestrator.conclude(
             Seen(reports, pairs, tuple(self._mappings.values())),
             request.content_type,
@@ -245,7 +243,7 @@ class Stream:
             tenant_id,
             degraded,
         )
-        judgement = judgement.model_copy(update={"decision": _stricter(self._decision, judgement.decision)})
+        judgement = judgement.model_copy(update={"decision": stricter(self._decision, judgement.decision)})
         request_id = RequestId(uuid.uuid4().hex)
         judged = "".join(self._content)[: self._cutter.judged]
         event = orchestrator.event(request_id, request.content_type, judged, judgement, tenant_id)
@@ -278,53 +276,6 @@ async def opened(orchestrator: Orchestrator, request: StreamRequest, asker: Aske
     # One version of a detector for the whole stream, whose content is not known yet.
     routes = orchestrator.asking.assigned(routes, asker.tenant_id, asker.correlation_id)
     return Stream(orchestrator, request, asker, limits, policy, routes, wanted, capped)
-
-
-def _stricter(before: Decision | None, now: Decision) -> Decision:
-    return before if before and ORDER.index(before.action) > ORDER.index(now.action) else now
-
-
-def _joined(
-    known: ReadOnly[CanonicalLabel, CanonicalFinding], here: Iterable[CanonicalFinding]
-) -> dict[CanonicalLabel, CanonicalFinding]:
-    """What a decision needs of all windows so far: labels, how sure, how grave, and by whom; no spans."""
-    joined = dict(known)
-    for finding in here:
-        before = joined.get(finding.label)
-        sources = {(s.detector, s.detector_version, s.vendor_label): s for s in finding.sources}
-        if before:
-            sources = {(s.detector, s.detector_version, s.vendor_label): s for s in before.sources} | sources
-        joined[finding.label] = finding.model_copy(
-            update={
-                "confidence": max(finding.confidence, before.confidence if before else 0.0),
-                "severity": max(finding.severity, before.severity if before else 0),
-                "spans": (),
-                "sources": tuple(sources.values()),
-            }
-        )
-    return joined
-
-
-def _together(before: DetectorReport, now: DetectorReport) -> DetectorReport:
-    """A detector that missed one window missed something of the whole."""
-    return now.model_copy(
-        update={
-            "status": before.status if before.status != "ok" else now.status,
-            "windows": before.windows + now.windows,
-            "latency_ms": before.latency_ms + now.latency_ms,
-            "detections": (),
-        }
-    )
-
-
-def _with(report: DetectorReport, pairs: Iterable[Pair]) -> DetectorReport:
-    """*report* with what is left of its findings once they are put together."""
-    own = [finding for finding, _ in pairs if finding.detector == report.detector]
-    detections = tuple(
-        Detection(label=f.label, score=1.0 if f.score is None else f.score, span=f.span, severity=f.severity)
-        for f in own
-    )
-    return report.model_copy(update={"detections": detections})
 
 
 def _placed(place: Place, start: int, end: int, by: int) -> Place:

@@ -26,7 +26,9 @@ TAGS: list[str | Enum] = ["tenants"]
 IfMatch = Annotated[str | None, Header(alias="If-Match", pattern=r'^"[0-9]{1,9}"$')]
 Number = Annotated[int, Path(ge=1, le=999_999_999)]
 CONDITIONAL: dict[int | str, dict[str, Any]] = {412: PROBLEM, 428: PROBLEM}
-TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": {"description": "The version", "schema": {"type": "string"}}}}}
+TAGGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"description": "The version", "schema": {"type": "string"}}}}
+}
 
 
 def add_tenants(app: FastAPI, door: "Entrance") -> None:

@@ -1,4 +1,4 @@
-"""Change a tenant's configuration: checked against the policies, noted in the audit log, and put in force as a version."""
+"""Change a tenant's configuration: check it against the policies, note it in the audit log, put it in force."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

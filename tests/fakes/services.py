@@ -70,7 +70,8 @@ class Services:
     )
 
     async def behave(self, received: Received) -> Answer:
-        return self.answers.get(received.path, lambda _: Answer(404))(received)
+        answer = self.answers.get(received.path)
+        return answer(received) if answer else Answer(404)
 
     @property
     def url(self) -> str:

@@ -62,6 +62,7 @@ class Expectation:
 
 
 _EVENT = "which of several bodies fits is said by ce-type, and a schema cannot tie a header to a body"
+_RULES = "a span ends after it starts and a label is no value: rules that a schema cannot hold"
 _KNOWN = "a name that fits the pattern need not be one that is known"
 _ADDRESS = "an address that fits the pattern need not be one that may be called"
 _TENANT = "the address and X-Tenant-ID have to name one tenant"
@@ -76,6 +77,7 @@ EXPECTATIONS: Sequence[Expectation] = (
     Expectation("analyze", "POST /api/v1/analyze", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/compliance", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/risk-score", POSITIVE, _KNOWN, ("400",)),
+    Expectation("analyze", "POST /events", POSITIVE, _RULES, ("422",)),
     Expectation("detect", "POST /api/v1/detect", POSITIVE, _KNOWN, ("413", "422")),
     Expectation("record", "POST /events", POSITIVE, _EVENT, ("422",)),
     Expectation("record", "GET /api/v1/experiments", POSITIVE, _KNOWN, ("400",)),
@@ -102,7 +104,9 @@ EXPECTATIONS: Sequence[Expectation] = (
     Expectation("orchestrate", "POST /api/v1/orchestrate", POSITIVE, f"{_KNOWN}; {_ADDRESS}", ("400", "413", "422")),
     Expectation("orchestrate", "POST /api/v1/jobs", POSITIVE, f"{_KNOWN}; {_ADDRESS}", ("400", "413", "422")),
     Expectation("orchestrate", "POST /api/v1/orchestrate/batch", POSITIVE, _AGAIN, ("413", "422")),
-    Expectation("orchestrate", "POST /v1/moderations", POSITIVE, _AGAIN, ("413", "422")),
+    Expectation(
+        "orchestrate", "POST /v1/moderations", POSITIVE, f"{_AGAIN}; images are refused by name", ("400", "413", "422")
+    ),
     Expectation("orchestrate", "GET /api/v1/jobs/{job_id}", "use_after_free", _CANCELLED),
     Expectation("orchestrate", "GET /api/v1/jobs/{job_id}/result", "use_after_free", _CANCELLED),
     Expectation("orchestrate", "POST /api/v1/detectors", POSITIVE, _ADDRESS, ("400", "422")),

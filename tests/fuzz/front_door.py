@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def orchestrate(folder: Path) -> Iterator[Running]:
         yield Running(url, {"X-Tenant-ID": "demo"}, {"Authorization": f"Bearer {_token(provider)}"})
 
 
-def _settings(behind: str, redis: str, folder: Path) -> Mapping[str, str]:
+def _settings(behind: str, redis: str, folder: Path) -> dict[str, str]:
     issuer = {"issuer": ISSUER, "jwks_url": f"{behind}/jwks", "audience": AUDIENCE}
     given = {f"{name}_URL": behind for name in ("DETECT", "MAPPER", "ANALYZE")} | {
         "REDIS_URL": redis,

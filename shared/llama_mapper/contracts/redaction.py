@@ -8,7 +8,7 @@ from .identifiers import AnyCanonicalLabel
 from .wire import Wire
 
 RedactionOperator = Literal["mask", "hash", "token"]
-"""mask: an asterisk a character. hash: a keyed hash, equal for equal values of a tenant. token: as hash, and reversible."""
+"""mask: an asterisk a character. hash: a keyed hash, equal for equal values of a tenant. token: so too, reversible."""
 
 MAX_REDACTED_CHARACTERS = 8_000_000
 """Above what the longest content can grow to: 25,000 values of one character, each a token of 240."""

@@ -1,4 +1,5 @@
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -235,3 +236,33 @@ async def test_what_is_not_http_passes_untouched() -> None:
 
     await guarded(app)({"type": "lifespan"}, nothing, nowhere)
     assert seen == ["lifespan"]
+
+
+def streaming(app: ASGIApp) -> Guard:
+    return Guard(app, service="a-service", max_bytes=10, streams={"/stream": 40})
+
+
+async def piecewise(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the pieces as they arrived."""
+    pieces = [piece.decode() async for piece in Request(scope, receive).stream() if piece]
+    await JSONResponse(pieces)(scope, receive, send)
+
+
+async def pieces(*sent: bytes) -> AsyncIterator[bytes]:
+    for piece in sent:
+        yield piece
+
+
+async def test_a_streams_body_is_handed_on_as_it_comes_and_is_no_json(client: Client) -> None:
+    async with client(streaming(piecewise)) as caller:
+        answer = await caller.post("/stream", content=pieces(b"{}\n", b"not json at all"))
+    assert answer.json() == ["{}\n", "not json at all"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-length": "41"}], ids=["as it comes", "declared"])
+async def test_a_streams_body_has_a_bound_of_its_own(client: Client, headers: dict[str, str]) -> None:
+    async with client(streaming(piecewise)) as caller:
+        answer = await caller.post("/stream", content=pieces(b"a" * 21, b"b" * 20), headers=headers)
+        other = await caller.post("/other", content=b"a" * 11)
+    assert (answer.status_code, answer.json()["error_code"]) == (413, "CONTENT_TOO_LARGE")
+    assert other.status_code == 413

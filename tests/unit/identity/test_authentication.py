@@ -81,3 +81,15 @@ def test_the_header_chooses_among_the_credentials_tenants(
 def test_and_never_adds_one(principal: Principal, asked: TenantId | None, problem: type[Problem]) -> None:
     with pytest.raises(problem):
         tenant_of(principal, asked)
+
+
+PLATFORM = Principal(subject="key:" + "a" * 12, kind="key", tenants=(TenantId("*"),))
+
+
+def test_the_platforms_credential_belongs_to_the_tenant_that_is_named() -> None:
+    assert tenant_of(PLATFORM, DEMO) == DEMO
+
+
+def test_and_to_none_where_none_is_named() -> None:
+    with pytest.raises(InvalidRequest, match="X-Tenant-ID"):
+        tenant_of(PLATFORM, None)

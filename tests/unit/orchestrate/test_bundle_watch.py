@@ -11,7 +11,7 @@ import pytest
 from functions.orchestrate.bundle_archives import build
 from functions.orchestrate.bundle_store import BundleStore
 from functions.orchestrate.bundle_watch import LivePolicy, PathSource, StoredSource
-from functions.orchestrate.bundles import Bundle
+from functions.orchestrate.bundles import BrokenBundle, Bundle
 from functions.orchestrate.policy import RegoPolicy
 from functions.orchestrate.policy_wiring import live_policy
 from functions.orchestrate.settings import Settings
@@ -130,6 +130,18 @@ async def test_what_changes_under_our_hands_waits_until_it_is_whole(tmp_path: Pa
     assert await action(policy) == "flag"
     source.during = lambda: None
     assert await policy.check() == "loaded"
+
+
+async def test_a_version_that_does_not_fit_what_is_installed_is_refused(tmp_path: Path) -> None:
+    def make(new: Bundle) -> RegoPolicy:
+        if "block" in new.policies["decision/decision.rego"]:
+            raise BrokenBundle("a plug-in does not fit")
+        return RegoPolicy(new)
+
+    policy = LivePolicy(PathSource(write(tmp_path, sources())), make, 0)
+    write(tmp_path, sources(decision=decides("block")))
+    assert await policy.check() == "refused"
+    assert await action(policy) == "flag"
 
 
 async def test_a_store_that_is_away_changes_nothing(tmp_path: Path) -> None:

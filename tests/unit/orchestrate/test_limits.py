@@ -1,7 +1,7 @@
 import pytest
 from throttled.asyncio import MemoryStore, RedisStore
 
-from functions.orchestrate.limits import Limits, Standing, headers, per_day, per_minute
+from functions.orchestrate.limits import Limits, Quotas, Standing, headers, per_day, per_minute
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal
 from llama_mapper.identity.authentication import OPEN
@@ -76,3 +76,22 @@ def test_headers_name_every_limit_and_the_tightest_in_the_old_way() -> None:
 @pytest.mark.parametrize(("seconds", "said"), [(0.02, "1"), (1.0, "1"), (2.3, "3")])
 def test_a_refusal_says_when_to_come_again(seconds: float, said: str) -> None:
     assert headers([Standing(per_minute("identity", 600), 0, 12.0, seconds, True)])["Retry-After"] == said
+
+
+async def test_a_tenants_quota_counts_all_its_callers_and_leaves_other_tenants_alone() -> None:
+    limits = Limits(MemoryStore(), identity=1000, address=1000)
+    few = Quotas(minute=10)
+    taken_by = [(await limits.take(key(letter), DEMO, "a", quotas=few))[-1] for letter in "abc"]
+    assert [(one.refused, one.limit.name) for one in taken_by] == [
+        (False, "tenant"),
+        (False, "tenant"),
+        (True, "tenant"),
+    ]
+    assert not (await limits.take(key("d"), OTHER, "a", quotas=few))[-1].refused
+
+
+@pytest.mark.parametrize(("platform", "own", "most"), [(None, 3, 3), (5, 3, 3), (3, 5, 3), (5, None, 5)])
+async def test_of_two_quotas_for_the_day_the_smaller_holds(platform: int | None, own: int | None, most: int) -> None:
+    limits = Limits(MemoryStore(), identity=1000, address=1000, daily=platform)
+    standings = await limits.take(key("a"), DEMO, "a", quotas=Quotas(day=own))
+    assert (standings[-1].limit.name, standings[-1].limit.most) == ("tenant-day", most)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.ports import Deadlines, Selection
+from functions.orchestrate.ports import Circumstances, Deadlines, Selection
 from llama_mapper.contracts.detection import Detection, Span
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.orchestration import OrchestrateRequest
@@ -227,3 +227,24 @@ async def test_detectors_get_what_is_left_of_the_deadline_less_a_reserve() -> No
     capped = replace(fakes, detect=SayingDetect(), deadlines=Deadlines(normal_seconds=10.0, detector_seconds=3.0))
     await capped.judge()
     assert capped.detect.asked[0][2] == pytest.approx(3.0, rel=0.01)
+
+
+async def test_what_a_caller_says_of_the_content_reaches_the_choice_and_the_decision() -> None:
+    fakes = Fakes()
+    await fakes.judge(metadata={"route": "chat", "data_class": "restricted"}, content_type="code")
+    assert fakes.policy.selected[0].metadata["route"] == "chat"
+    (said,) = fakes.policy.decided_in
+    assert said == Circumstances("code", "standard", "chat", "restricted")
+
+
+async def test_a_priority_that_the_tenant_may_not_use_is_capped_and_said() -> None:
+    fakes = Fakes(policy=SayingPolicy(priority="normal"))
+    answer = await fakes.judge(priority="critical")
+    assert answer.degraded == ("priority.capped",)
+    assert (await Fakes().judge(priority="critical")).degraded == ()
+
+
+async def test_what_the_policy_insists_on_runs_though_the_caller_excludes_it() -> None:
+    fakes = Fakes(policy=SayingPolicy(selection("words", "numbers")))
+    answer = await fakes.judge(excluded_detectors=["numbers"])
+    assert [outcome.detector for outcome in answer.detectors] == ["words", "numbers"]

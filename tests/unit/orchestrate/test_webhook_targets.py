@@ -190,3 +190,21 @@ async def test_a_laptop_may_be_called_by_itself_where_it_is_told_to(url: str) ->
 async def test_a_localhost_that_leads_elsewhere_is_not_called() -> None:
     with pytest.raises(TargetRefused):
         await Targets(loopback=True, resolver=Names(["10.0.0.1"])).resolve("http://localhost:8000/", DEMO)
+
+
+@pytest.mark.parametrize(
+    ("host", "may"),
+    [("hooks.example.org", True), ("example.org", False), ("a.example.com", False), ("example.com", True)],
+)
+def test_a_tenants_own_configuration_narrows_the_list_further(host: str, may: bool) -> None:
+    targets, among = Targets({}), ("*.example.org", "example.com")
+    if may:
+        targets.check(f"https://{host}/hook", DEMO, among)
+        return
+    with pytest.raises(InvalidRequest):
+        targets.check(f"https://{host}/hook", DEMO, among)
+
+
+def test_an_empty_list_of_its_own_lets_a_tenant_call_nobody() -> None:
+    with pytest.raises(InvalidRequest):
+        Targets({}).check("https://example.org/hook", DEMO, ())
