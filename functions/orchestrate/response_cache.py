@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import JsonValue, ValidationError
 from redis.asyncio import Redis
@@ -69,7 +70,7 @@ class ResponseCache:
     async def get(self, tenant_id: TenantId, name: str) -> Judgement | None:
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                sealed = await self._redis.get(name)
+                sealed: Any = await self._redis.get(name)
         except (RedisError, TimeoutError):
             metrics.FALLBACKS.labels("cache.off").inc()
             return None

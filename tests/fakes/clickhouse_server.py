@@ -8,6 +8,7 @@ One query at a time, without users, clusters and compression. Settings come as p
 import asyncio
 import re
 import sys
+from typing import Any
 
 import uvicorn
 from chdb.session import Session
@@ -25,7 +26,7 @@ _INSERT = re.compile(r"\s*INSERT\b", re.IGNORECASE)
 
 
 def application(directory: str) -> Starlette:
-    session = Session(directory)
+    session: Any = Session(directory)  # type: ignore[no-untyped-call]
     turn = asyncio.Lock()
 
     def run(sql: str, body: bytes, settings: dict[str, str], parameters: dict[str, str]) -> bytes:

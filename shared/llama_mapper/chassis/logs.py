@@ -16,10 +16,11 @@ from . import correlation, tracing
 
 FIELDS = frozenset(
     {
-        "action", "attempts", "bytes", "controls", "count", "decision_id", "detector", "detectors", "duration_ms", "error",
-        "error_code", "event_type", "findings", "function", "input_sha256", "labels", "method", "missing", "model", "obligations",
-        "path",        "policy_version", "port", "reason", "reasons", "risk_level", "route", "rows", "service", "status", "store", "subscriber",
-        "tenant", "trigger", "version",
+        "action", "attempts", "bytes", "controls", "count", "decision_id", "detector", "detectors",
+        "duration_ms", "error", "error_code", "event_type", "findings", "function", "input_sha256", "labels",
+        "method", "missing", "model", "obligations", "path", "policy_version", "port", "reason", "reasons",
+        "risk_level", "route", "rows", "service", "status", "store", "subscriber", "tenant", "trigger",
+        "version",
     }
 )  # fmt: skip
 MAX_WORDS = 64

@@ -75,7 +75,7 @@ class DetectorOutcome(Wire):
 
 
 class OrchestrateResponse(Wire):
-    """The answer, 200 or (coverage below the floor) 206. Holds no content but ``redaction``, where that was asked for."""
+    """The answer, 200 or (coverage below the floor) 206. Holds no content but ``redaction``, where asked for."""
 
     request_id: AnyRequestId
     tenant_id: AnyTenantId

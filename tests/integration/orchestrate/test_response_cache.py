@@ -124,7 +124,9 @@ async def test_one_tenants_entry_moved_to_another_does_not_open(cache: ResponseC
     (name,) = [name async for name in redis.scan_iter("orchestrate:judgement:*")]
     other = TenantId("other")
     moved = name.decode().replace(DEMO, other)
-    await redis.set(moved, await redis.get(name))
+    kept = await redis.get(name)
+    assert kept is not None
+    await redis.set(moved, kept)
     assert await cache.get(DEMO, name.decode()) is not None
     assert await cache.get(other, moved) is None
 
