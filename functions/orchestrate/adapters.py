@@ -25,8 +25,8 @@ from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, Detec
 from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Mapping, MapRequest, VendorFinding
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, InternalError, Unavailable
 
+from .detectors.slots import Slots
 from .settings import Settings
-from .slots import Slots
 
 log = get_logger(__name__)
 

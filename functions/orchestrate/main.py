@@ -19,27 +19,27 @@ from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, Or
 
 from .accounting import count
 from .adapters import Outbox
-from .answering import IdempotencyKey, answered
 from .batch import judge_batch
-from .detector_api import add_detectors
-from .detector_wiring import breakers_of
-from .detokenize_api import add_detokenization
-from .entrance import entrance
-from .gate import Admitted
-from .job_api import CallbackHeader, Submission, add_jobs
-from .job_wiring import wire_jobs
-from .joining import wire_joining
-from .key_api import add_keys
-from .moderations import add_moderations
-from .policy import RegoPolicy
-from .policy_wiring import live_policy, serve_policies
+from .detectors.wiring import breakers_of
+from .entrance.answering import IdempotencyKey, answered
+from .entrance.entrance import entrance
+from .entrance.gate import Admitted
+from .entrance.key_api import add_keys
+from .jobs.api import CallbackHeader, Submission, add_jobs
+from .jobs.wiring import wire_jobs
+from .moderations.api import add_moderations
+from .policies.rego import RegoPolicy
+from .policies.wiring import live_policy, serve_policies
+from .redaction.api import add_detokenization
+from .registration.api import add_detectors
+from .registration.joining import wire_joining
 from .response_cache import declined
 from .service import COVERAGE_FLOOR, Orchestrator
 from .settings import Settings
-from .stream_api import add_streams, max_bytes
-from .tenant_api import add_tenants
-from .tenant_policy import TenantPolicies
-from .webhook_api import add_webhooks
+from .streams.api import add_streams, max_bytes
+from .tenants.api import add_tenants
+from .tenants.policy import TenantPolicies
+from .webhooks.api import add_webhooks
 from .wiring import wire
 
 settings = load(Settings)

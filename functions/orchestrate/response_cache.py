@@ -24,7 +24,7 @@ from llama_mapper.contracts.mapping import Mapping, Versions
 from llama_mapper.contracts.orchestration import Coverage, Decision, DetectorOutcome
 from llama_mapper.contracts.wire import Milliseconds, Wire
 
-from .redaction import Place
+from .redaction.redactor import Place
 
 KEPT_SECONDS = 300
 WAIT_SECONDS = 0.1

@@ -24,10 +24,10 @@ from llama_mapper.contracts.orchestration import (
 )
 from llama_mapper.contracts.problems import AllDetectorsUnavailable, FieldError, InvalidRequest
 
-from .asking import Asking
 from .conflicts import settle
 from .coverage import cover
-from .policy_log import note
+from .detectors.asking import Asking
+from .policies.log import note
 from .ports import (
     Analyze,
     Circumstances,
@@ -42,14 +42,14 @@ from .ports import (
     Policy,
     Selection,
 )
-from .redaction import Redactor, places
+from .redaction.redactor import Redactor, places
 from .reports import found, or_none, outcomes, runs, stood_in_for, unmapped
 from .response_cache import Judgement, ResponseCache
 from .routing import Beside, Directory, Route
 from .shedding import Shedding
 from .switches import AllOn, Roomy, Switches
-from .views import DETECTOR as VIEWS
-from .views import lost, read, readable, signalled, together
+from .views.views import DETECTOR as VIEWS
+from .views.views import lost, read, readable, signalled, together
 
 COVERAGE_FLOOR = 0.8
 # Kept back from the detectors' time for mapping, deciding and answering.

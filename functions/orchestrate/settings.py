@@ -11,10 +11,10 @@ from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId
 from llama_mapper.contracts.policies import BundleReference
 from llama_mapper.identity.tokens import Issuer
 
-from .hedging import Hedge
-from .http_setup import HttpDetector
-from .model_servers import Head
-from .versions import Rollout
+from .detectors.hedging import Hedge
+from .detectors.http_setup import HttpDetector
+from .detectors.model_servers import Head
+from .detectors.versions import Rollout
 
 FOLDER = Path(__file__).parent
 

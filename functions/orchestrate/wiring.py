@@ -15,14 +15,14 @@ from llama_mapper.contracts.problems import NotFound
 from llama_mapper.taxonomy import current_version
 
 from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
-from .detector_wiring import described, detectors
-from .http_detectors import HttpDetectors
+from .detectors.http_detectors import HttpDetectors
+from .detectors.wiring import described, detectors
 from .ports import Deadlines, Policies
-from .redaction import Redactor
+from .redaction.redactor import Redactor
+from .redaction.tokens import Hashes, Tokens
 from .service import Orchestrator
 from .settings import FOLDER, Settings
 from .shedding import Shedding
-from .tokens import Hashes, Tokens
 
 
 def wire(

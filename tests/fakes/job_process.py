@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_worker import JobWorker
+from functions.orchestrate.jobs.worker import JobWorker
 from tests.fakes.jobs import QUICK, WaitingDetect, store
 from tests.fakes.orchestration import Fakes
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_records import ENDED, Names, Order
-from functions.orchestrate.job_store import Keeping, RedisJobs
-from functions.orchestrate.job_worker import JobWorker, Pace
+from functions.orchestrate.jobs.records import ENDED, Names, Order
+from functions.orchestrate.jobs.store import Keeping, RedisJobs
+from functions.orchestrate.jobs.worker import JobWorker, Pace
 from functions.orchestrate.service import Orchestrator
 from llama_mapper.chassis.sealing import Sealer, new_keyset
 from llama_mapper.contracts.detection import DetectorReport

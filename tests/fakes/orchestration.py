@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.orchestrate.asking import Asking
+from functions.orchestrate.detectors.asking import Asking
 from functions.orchestrate.ports import (
     NOTHING_SAID,
     Circumstances,

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from functions.orchestrate.bundles import Bundle
-from functions.orchestrate.policy import POLICIES
+from functions.orchestrate.policies.bundles import Bundle
+from functions.orchestrate.policies.rego import POLICIES
 
 DATA = {"version": "7"}
 RULES = {

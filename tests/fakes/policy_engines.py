@@ -7,7 +7,7 @@ from typing import Any
 import opa_bindings
 import regorus
 
-from functions.orchestrate.policy import POLICIES
+from functions.orchestrate.policies.rego import POLICIES
 
 FOLDER = Path(__file__).parents[2] / "policies"
 SOURCES = [p for p in sorted(FOLDER.rglob("*.rego")) if not p.stem.endswith("_test")]

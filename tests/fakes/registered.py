@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from functions.orchestrate.registering import TRIAL
+from functions.orchestrate.registration.registering import TRIAL
 from llama_mapper.contracts.detection import DetectorReport, DetectRequest
 from tests.fakes.subscriber import Answer, Received
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from functions.orchestrate.tenant_store import Changes
+from functions.orchestrate.tenants.store import Changes
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import NotFound, Unavailable
 from llama_mapper.contracts.tenants import TenantConfiguration, TenantVersion

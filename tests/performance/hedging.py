@@ -24,8 +24,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from functions.orchestrate.hedging import Hedge, Hedging
-from functions.orchestrate.model_servers import KServeModelServers
+from functions.orchestrate.detectors.hedging import Hedge, Hedging
+from functions.orchestrate.detectors.model_servers import KServeModelServers
 from llama_mapper.contracts.identifiers import DetectorId
 
 USUAL_SECONDS = 0.05

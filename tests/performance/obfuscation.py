@@ -18,8 +18,8 @@ from pathlib import Path
 from functions.detect.detectors import detect_secrets, llama_mapper_regex, minilm_injection, presidio, tox_block
 from functions.detect.service import judge
 from functions.detect.settings import Settings
-from functions.orchestrate.disguises import lookalikes
-from functions.orchestrate.views import readings
+from functions.orchestrate.views.disguises import lookalikes
+from functions.orchestrate.views.views import readings
 from llama_mapper.contracts.detection import Detector
 
 _ALIKE = {plain: other for other, plain in reversed(lookalikes().items()) if "\u0400" <= other <= "\u04ff"}

@@ -16,13 +16,13 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from functions.orchestrate.bundle_archives import build, read
-from functions.orchestrate.bundle_lint import faults
-from functions.orchestrate.bundle_proof import compiled
-from functions.orchestrate.bundle_watch import LivePolicy, PathSource
-from functions.orchestrate.bundles import Bundle, read_folder
-from functions.orchestrate.opa import OpaPolicy
-from functions.orchestrate.policy import POLICIES, RegoPolicy
+from functions.orchestrate.policies.bundle_archives import build, read
+from functions.orchestrate.policies.bundle_lint import faults
+from functions.orchestrate.policies.bundle_proof import compiled
+from functions.orchestrate.policies.bundle_watch import LivePolicy, PathSource
+from functions.orchestrate.policies.bundles import Bundle, read_folder
+from functions.orchestrate.policies.opa import OpaPolicy
+from functions.orchestrate.policies.rego import POLICIES, RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage

@@ -26,7 +26,7 @@ from pathlib import Path
 from functions.detect.discovery import builtin
 from functions.detect.service import judge
 from functions.detect.settings import Settings
-from functions.orchestrate.stream_windows import Cutter, Findings, Sizes, Window, moved
+from functions.orchestrate.streams.windows import Cutter, Findings, Sizes, Window, moved
 from llama_mapper.client import AsyncLlamaMapper
 from llama_mapper.contracts.detection import Detector
 from llama_mapper.contracts.mapping import VendorFinding

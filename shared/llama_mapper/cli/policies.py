@@ -10,7 +10,7 @@ from .refusing import FAILED, MISUSED, in_plain_words, refuse
 from .run import RunDir
 
 if TYPE_CHECKING:
-    from functions.orchestrate.bundles import Bundle
+    from functions.orchestrate.policies.bundles import Bundle
     from llama_mapper.contracts.policies import PolicyFault
 
 app = typer.Typer(
@@ -40,9 +40,9 @@ def run_all_tests(
     Example: llama-mapper policies test my-policies --coverage
     """
     bundle = _read(path)
-    from functions.orchestrate.bundle_proof import run_tests
-    from functions.orchestrate.bundles import BrokenBundle
-    from functions.orchestrate.policy import POLICIES
+    from functions.orchestrate.policies.bundle_proof import run_tests
+    from functions.orchestrate.policies.bundles import BrokenBundle
+    from functions.orchestrate.policies.rego import POLICIES
 
     from .policies_output import print_tests
 
@@ -197,8 +197,8 @@ def _read(path: Path | None) -> "Bundle":
     from .rooms import open_rooms
 
     root = open_rooms()
-    from functions.orchestrate.bundle_archives import read_path
-    from functions.orchestrate.bundles import BrokenBundle
+    from functions.orchestrate.policies.bundle_archives import read_path
+    from functions.orchestrate.policies.bundles import BrokenBundle
 
     try:
         return read_path(path or root / "policies")
@@ -207,7 +207,7 @@ def _read(path: Path | None) -> "Bundle":
 
 
 def _faults(bundle: "Bundle") -> "tuple[PolicyFault, ...]":
-    from functions.orchestrate.bundle_lint import faults
-    from functions.orchestrate.policy import POLICIES
+    from functions.orchestrate.policies.bundle_lint import faults
+    from functions.orchestrate.policies.rego import POLICIES
 
     return faults(bundle, POLICIES)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .refusing import MISUSED, refuse
 
 if TYPE_CHECKING:
-    from functions.orchestrate.bundle_explain import ExplainingPolicy, Explanation
-    from functions.orchestrate.bundle_replay import Again
-    from functions.orchestrate.bundles import Bundle
+    from functions.orchestrate.policies.bundle_explain import ExplainingPolicy, Explanation
+    from functions.orchestrate.policies.bundle_replay import Again
+    from functions.orchestrate.policies.bundles import Bundle
     from llama_mapper.contracts.analysis import CanonicalFinding
     from llama_mapper.contracts.orchestration import Coverage
     from llama_mapper.contracts.records import RecordedDecision
@@ -81,7 +81,7 @@ def asked_file(bundle: "Bundle", policy: str, path: Path) -> "Explanation":
     """Ask *policy* the whole input that *path* holds."""
     import json
 
-    from functions.orchestrate.policy import POLICIES
+    from functions.orchestrate.policies.rego import POLICIES
     from llama_mapper.contracts.problems import Problem
 
     if policy not in POLICIES:
@@ -111,8 +111,8 @@ def explained(bundle: "Bundle", found: Found, tenant: str) -> "Explanation":
 
 def compared(old: "Bundle", new: "Bundle", requests: "Sequence[RecordedDecision]", tenant: str) -> "list[Again]":
     """Decide *requests* by both."""
-    from functions.orchestrate.bundle_replay import against_other
-    from functions.orchestrate.policy import RegoPolicy
+    from functions.orchestrate.policies.bundle_replay import against_other
+    from functions.orchestrate.policies.rego import RegoPolicy
     from llama_mapper.contracts.identifiers import TenantId
     from llama_mapper.contracts.problems import Problem
 
@@ -123,8 +123,8 @@ def compared(old: "Bundle", new: "Bundle", requests: "Sequence[RecordedDecision]
 
 
 def _explaining(bundle: "Bundle") -> "ExplainingPolicy":
-    from functions.orchestrate.bundle_explain import ExplainingPolicy
-    from functions.orchestrate.bundles import BrokenBundle
+    from functions.orchestrate.policies.bundle_explain import ExplainingPolicy
+    from functions.orchestrate.policies.bundles import BrokenBundle
 
     try:
         return ExplainingPolicy(bundle)

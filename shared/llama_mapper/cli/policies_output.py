@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from functions.orchestrate.bundle_explain import Explanation, Fired
-    from functions.orchestrate.bundle_proof import TestRuns
-    from functions.orchestrate.bundle_replay import Again
+    from functions.orchestrate.policies.bundle_explain import Explanation, Fired
+    from functions.orchestrate.policies.bundle_proof import TestRuns
+    from functions.orchestrate.policies.bundle_replay import Again
     from llama_mapper.contracts.policies import PolicyFault
 
 MOST_SHOWN = 20
@@ -84,7 +84,7 @@ def print_explanation(explanation: "Explanation", *, every: bool, json: bool) ->
 
 
 def print_diff(old: str, new: str, again: "Sequence[Again]", *, json: bool) -> None:
-    from functions.orchestrate.bundle_replay import dry_run
+    from functions.orchestrate.policies.bundle_replay import dry_run
 
     changed = [one for one in again if one.changed]
     counted = dry_run(again)
@@ -114,7 +114,7 @@ def print_diff(old: str, new: str, again: "Sequence[Again]", *, json: bool) -> N
 
 
 def print_built(archive: bytes, output: Path, name: str | None, *, json: bool) -> None:
-    from functions.orchestrate.bundle_archives import read
+    from functions.orchestrate.policies.bundle_archives import read
 
     bundle = read(archive)
     facts: dict[str, Any] = {

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from .refusing import MISUSED, refuse
 
 if TYPE_CHECKING:
-    from functions.orchestrate.bundles import Bundle
+    from functions.orchestrate.policies.bundles import Bundle
 
 
 def packed(bundle: "Bundle", revision: str | None, *, tests: bool) -> bytes:
     """Return the archive; it has been read again."""
-    from functions.orchestrate.bundle_archives import build, read
-    from functions.orchestrate.bundles import BrokenBundle
+    from functions.orchestrate.policies.bundle_archives import build, read
+    from functions.orchestrate.policies.bundles import BrokenBundle
 
     archive = build(bundle, revision, tests=tests)
     try:
@@ -25,7 +25,7 @@ def stored(archive: bytes, store: str, name: str, *, move: bool) -> None:
     """Put *archive* into *store* under *name*."""
     from pydantic import TypeAdapter, ValidationError
 
-    from functions.orchestrate.bundle_store import AlreadyThere, open_store
+    from functions.orchestrate.policies.bundle_store import AlreadyThere, open_store
     from llama_mapper.contracts.policies import BundleReference
     from llama_mapper.contracts.problems import Problem
 

@@ -126,8 +126,8 @@ class Mapping(Wire):
 
     labels: tuple[MappedLabel, ...] = Field(min_length=1)
     method: Method
-    negative: bool = Field(default=False, description="The detector said that there is nothing")
-    review: bool = Field(default=False, description="A person should look: no rule knew the label")
+    negative: bool = Field(default=False, strict=True, description="The detector said that there is nothing")
+    review: bool = Field(default=False, strict=True, description="A person should look: no rule knew the label")
     usage: Usage | None = Field(default=None, description="Where the model was asked; rules and the cache cost nothing")
     provenance: Provenance
     versions: Versions

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from kubernetes.client import ApiClient, Configuration
 
-from functions.orchestrate.discovery import Discovery, described
-from functions.orchestrate.outbound import Guard, GuardedTransport
-from functions.orchestrate.registered_detector import RegisteredDetector, Workshop
+from functions.orchestrate.registration.discovery import Discovery, described
+from functions.orchestrate.registration.outbound import Guard, GuardedTransport
+from functions.orchestrate.registration.registered_detector import RegisteredDetector, Workshop
 from llama_mapper.cluster.detectors import DetectorService, DetectorServices
 from llama_mapper.cluster.errors import Denied, Stale, Unreachable
 from llama_mapper.contracts.identifiers import DetectorId

@@ -9,7 +9,7 @@ import pytest
 from purgatory import AsyncCircuitBreakerFactory
 from redis.asyncio import Redis
 
-from functions.orchestrate.breakers import PREFIX, breakers, close
+from functions.orchestrate.detectors.breakers import PREFIX, breakers, close
 from llama_mapper.chassis import metrics
 from llama_mapper.chassis.calls import Transient, insist
 from llama_mapper.contracts.problems import Unavailable

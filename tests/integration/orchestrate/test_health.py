@@ -8,9 +8,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.condition import Condition, Pace
-from functions.orchestrate.health import PREFIX, HealthMonitor
-from functions.orchestrate.probes import Probe, probing
+from functions.orchestrate.detectors.condition import Condition, Pace
+from functions.orchestrate.detectors.health import PREFIX, HealthMonitor
+from functions.orchestrate.detectors.probes import Probe, probing
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.problems import ErrorCode
 from tests.fakes.free_ports import free_port

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_queue import STREAMS
+from functions.orchestrate.jobs.queue import STREAMS
 from tests.fakes.jobs import KEYSET, names, order, store, until, working
 from tests.fakes.orchestration import Fakes, SayingDetect, report
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_queue import GROUP, STREAMS, JobQueue, turns
-from functions.orchestrate.job_store import Keeping
+from functions.orchestrate.jobs.queue import GROUP, STREAMS, JobQueue, turns
+from functions.orchestrate.jobs.store import Keeping
 from llama_mapper.chassis import metrics
 from llama_mapper.chassis.sealing import new_keyset
 from llama_mapper.contracts.identifiers import TenantId

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.bundle_archives import build
-from functions.orchestrate.bundle_store import BundleStore
-from functions.orchestrate.bundles import Bundle, read_folder
+from functions.orchestrate.policies.bundle_archives import build
+from functions.orchestrate.policies.bundle_store import BundleStore
+from functions.orchestrate.policies.bundles import Bundle, read_folder
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identity import Scope
 from llama_mapper.registry.directory import DirectoryStorage

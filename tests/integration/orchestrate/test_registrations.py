@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.registrations import Kept, RedisRegistrations
+from functions.orchestrate.registration.registrations import Kept, RedisRegistrations
 from llama_mapper.chassis.sealing import Sealer, new_keyset, rotated
 from llama_mapper.contracts.identifiers import DetectorId, TenantId
 from llama_mapper.contracts.problems import Conflict, Unavailable

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.orchestrate.condition import DETECT
+from functions.orchestrate.detectors.condition import DETECT
 from llama_mapper.chassis import metrics
 from llama_mapper.chassis.settings import SettingsError
 from tests.fakes.functions import serving

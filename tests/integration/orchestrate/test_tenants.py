@@ -11,7 +11,7 @@ import pyotp
 import pytest
 from redis.asyncio import Redis
 
-from functions.orchestrate.tenant_store import KnownTenants, RedisTenants
+from functions.orchestrate.tenants.store import KnownTenants, RedisTenants
 from llama_mapper.chassis.sealing import Sealer, new_keyset
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import NewApiKey, Scope

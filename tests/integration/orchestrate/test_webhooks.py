@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from redis.asyncio import Redis
 
-from functions.orchestrate.job_records import PREFIX
-from functions.orchestrate.job_store import DUE, RedisJobs
-from functions.orchestrate.webhook_sending import NotSent, Sender
-from functions.orchestrate.webhook_signing import WebhookSecrets
-from functions.orchestrate.webhook_targets import Target, Targets
-from functions.orchestrate.webhooks import Patience, Webhooks
+from functions.orchestrate.jobs.records import PREFIX
+from functions.orchestrate.jobs.store import DUE, RedisJobs
+from functions.orchestrate.webhooks.callbacks import Patience, Webhooks
+from functions.orchestrate.webhooks.sending import NotSent, Sender
+from functions.orchestrate.webhooks.signing import WebhookSecrets
+from functions.orchestrate.webhooks.targets import Target, Targets
 from llama_mapper.chassis.sealing import Sealer
 from llama_mapper.client import WrongSignature, verify_webhook
 from llama_mapper.contracts.identifiers import TenantId

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.bundle_archives import build, read
-from functions.orchestrate.bundles import read_folder
-from functions.orchestrate.opa import OpaPolicy
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.bundle_archives import build, read
+from functions.orchestrate.policies.bundles import read_folder
+from functions.orchestrate.policies.opa import OpaPolicy
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions.orchestrate.policy import POLICIES
+from functions.orchestrate.policies.rego import POLICIES
 from llama_mapper.taxonomy import load
 
 opa_bindings = pytest.importorskip(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.opa import OpaPolicy
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.opa import OpaPolicy
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage, OrchestrateRequest

@@ -4,10 +4,10 @@ import hashlib
 
 import pytest
 
-from functions.orchestrate.bundle_archives import build
-from functions.orchestrate.bundle_store import AlreadyThere, open_store
-from functions.orchestrate.bundle_watch import LivePolicy, StoredSource
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.bundle_archives import build
+from functions.orchestrate.policies.bundle_store import AlreadyThere, open_store
+from functions.orchestrate.policies.bundle_watch import LivePolicy, StoredSource
+from functions.orchestrate.policies.rego import RegoPolicy
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage
 from llama_mapper.contracts.problems import PolicyNotFound, Unavailable

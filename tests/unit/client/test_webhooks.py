@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import standardwebhooks
 
-from functions.orchestrate.webhook_signing import sign
+from functions.orchestrate.webhooks.signing import sign
 from llama_mapper.client import WrongSignature, verify_webhook
 from llama_mapper.contracts.jobs import Job
 

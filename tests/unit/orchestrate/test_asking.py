@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.asking import Asking
-from functions.orchestrate.condition import DETECT, Condition
-from functions.orchestrate.versions import Rollout, Versions
+from functions.orchestrate.detectors.asking import Asking
+from functions.orchestrate.detectors.condition import DETECT, Condition
+from functions.orchestrate.detectors.versions import Rollout, Versions
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.detection import DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId

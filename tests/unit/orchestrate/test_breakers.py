@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
-from functions.orchestrate.breakers import breakers
+from functions.orchestrate.detectors.breakers import breakers
 from llama_mapper.chassis.calls import guarded
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from functions.orchestrate.bundle_lint import faults
-from functions.orchestrate.bundle_proof import run_tests
-from functions.orchestrate.bundles import Bundle, read_folder
-from functions.orchestrate.policy import POLICIES
+from functions.orchestrate.policies.bundle_lint import faults
+from functions.orchestrate.policies.bundle_proof import run_tests
+from functions.orchestrate.policies.bundles import Bundle, read_folder
+from functions.orchestrate.policies.rego import POLICIES
 from functions.orchestrate.settings import Settings
 from tests.fakes.policies import DATA, bundle, holds, sources
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from functions.orchestrate.bundle_archives import build
-from functions.orchestrate.bundle_store import BundleStore
-from functions.orchestrate.bundle_watch import LivePolicy, PathSource, StoredSource
-from functions.orchestrate.bundles import BrokenBundle, Bundle
-from functions.orchestrate.policy import RegoPolicy
-from functions.orchestrate.policy_wiring import live_policy
+from functions.orchestrate.policies.bundle_archives import build
+from functions.orchestrate.policies.bundle_store import BundleStore
+from functions.orchestrate.policies.bundle_watch import LivePolicy, PathSource, StoredSource
+from functions.orchestrate.policies.bundles import BrokenBundle, Bundle
+from functions.orchestrate.policies.rego import RegoPolicy
+from functions.orchestrate.policies.wiring import live_policy
 from functions.orchestrate.settings import Settings
 from llama_mapper.chassis.metrics import REGISTRY
 from llama_mapper.chassis.settings import SettingsError

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.bundle_archives import build, read, read_path
-from functions.orchestrate.bundles import BrokenBundle, read_folder, within
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.bundle_archives import build, read, read_path
+from functions.orchestrate.policies.bundles import BrokenBundle, read_folder, within
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from tests.fakes.policies import bundle, decides, holds, sources, write
 

@@ -2,7 +2,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from functions.orchestrate.callers import address
+from functions.orchestrate.entrance.callers import address
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 

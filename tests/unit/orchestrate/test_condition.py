@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.orchestrate.condition import Condition, Pace
+from functions.orchestrate.detectors.condition import Condition, Pace
 from llama_mapper.contracts.problems import ErrorCode
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.orchestrate.hedging import ENOUGH, SAVED, Budget, Hedge, Hedging
+from functions.orchestrate.detectors.hedging import ENOUGH, SAVED, Budget, Hedge, Hedging
 from llama_mapper.contracts.problems import Problem, RequestTimeout, Unavailable
 
 AT_ONCE = 0.001

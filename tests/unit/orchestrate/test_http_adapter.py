@@ -7,9 +7,9 @@ import pytest
 import yaml
 from purgatory import AsyncCircuitBreakerFactory
 
-from functions.orchestrate.http_adapter import read_adapter
-from functions.orchestrate.http_detectors import HttpDetectors
-from functions.orchestrate.http_setup import HttpDetector
+from functions.orchestrate.detectors.http_adapter import read_adapter
+from functions.orchestrate.detectors.http_detectors import HttpDetectors
+from functions.orchestrate.detectors.http_setup import HttpDetector
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.identifiers import DetectorId
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from purgatory import AsyncCircuitBreakerFactory
 
-from functions.orchestrate.http_detectors import MAX_ANSWER_BYTES, HttpDetectors, _joined, _parts
-from functions.orchestrate.http_reading import Reading
-from functions.orchestrate.http_setup import HttpDetector
+from functions.orchestrate.detectors.http_detectors import MAX_ANSWER_BYTES, HttpDetectors, _joined, _parts
+from functions.orchestrate.detectors.http_reading import Reading
+from functions.orchestrate.detectors.http_setup import HttpDetector
 from llama_mapper.contracts.detection import Detection, DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import (

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.orchestrate.http_adapter import Adapter
-from functions.orchestrate.http_expressions import Evaluation
-from functions.orchestrate.http_reading import read
+from functions.orchestrate.detectors.http_adapter import Adapter
+from functions.orchestrate.detectors.http_expressions import Evaluation
+from functions.orchestrate.detectors.http_reading import read
 from llama_mapper.contracts.problems import DetectorCommunicationFailed
 
 WIDTHS = {"code_points": None, "utf16": "utf-16-le", "utf8": "utf-8"}

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 import fakeredis
 import pytest
 
-from functions.orchestrate.idempotency import Answered, Idempotency, KeptAnswers
-from functions.orchestrate.kept_answers import MemoryAnswers, RedisAnswers
+from functions.orchestrate.entrance.idempotency import Answered, Idempotency, KeptAnswers
+from functions.orchestrate.entrance.kept_answers import MemoryAnswers, RedisAnswers
 from llama_mapper.chassis.sealing import Sealer, new_keyset
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import Conflict, InvalidRequest, Problem, Unavailable, Unprocessable

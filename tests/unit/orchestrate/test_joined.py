@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.orchestrate.joined import LOOK_SECONDS, Joined
-from functions.orchestrate.registered_detector import RegisteredDetector, Workshop
-from functions.orchestrate.registrations import Kept, MemoryRegistrations, Of
+from functions.orchestrate.registration.joined import LOOK_SECONDS, Joined
+from functions.orchestrate.registration.registered_detector import RegisteredDetector, Workshop
+from functions.orchestrate.registration.registrations import Kept, MemoryRegistrations, Of
 from llama_mapper.contracts.events import PLATFORM
 from llama_mapper.contracts.identifiers import DetectorId, TenantId
 from llama_mapper.contracts.orchestration import OrchestrateRequest

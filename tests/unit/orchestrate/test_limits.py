@@ -1,7 +1,7 @@
 import pytest
 from throttled.asyncio import MemoryStore, RedisStore
 
-from functions.orchestrate.limits import Limits, Quotas, Standing, headers, per_day, per_minute
+from functions.orchestrate.entrance.limits import Limits, Quotas, Standing, headers, per_day, per_minute
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal
 from llama_mapper.identity.authentication import OPEN

@@ -3,7 +3,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.orchestrate.mapped_text import Edit, MappedText, joined
+from functions.orchestrate.views.mapped_text import Edit, MappedText, joined
 
 
 @st.composite

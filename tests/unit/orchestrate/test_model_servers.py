@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.orchestrate.model_servers import Head, KServeModelServers
+from functions.orchestrate.detectors.model_servers import Head, KServeModelServers
 from llama_mapper.contracts.detection import DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, RequestTimeout, Unavailable

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from functions.orchestrate.moderations import ModerationRequest, contents, result
-from functions.orchestrate.openai_errors import translated
+from functions.orchestrate.moderations.api import ModerationRequest, contents, result
+from functions.orchestrate.moderations.errors import translated
 from llama_mapper.contracts.problems import (
     ContentTooLarge,
     FieldError,

@@ -5,9 +5,9 @@ from contextlib import aclosing
 
 import pytest
 
-from functions.orchestrate.opa import OpaPolicy
-from functions.orchestrate.policy import RegoPolicy
-from functions.orchestrate.policy_wiring import live_policy
+from functions.orchestrate.policies.opa import OpaPolicy
+from functions.orchestrate.policies.rego import RegoPolicy
+from functions.orchestrate.policies.wiring import live_policy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import InsufficientRbac, Unavailable

@@ -2,7 +2,7 @@
 
 import pytest
 
-from functions.orchestrate.openai_categories import CATEGORIES, TABLE, categories_of, scores
+from functions.orchestrate.moderations.categories import CATEGORIES, TABLE, categories_of, scores
 from llama_mapper.taxonomy import load
 from tests.fakes.findings import found
 

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 import httpx
 import pytest
 
-from functions.orchestrate.outbound import (
+from functions.orchestrate.registration.outbound import (
     ConnectWithin,
     Guard,
     GuardedTransport,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal, Scope

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.policy_log import input_digest, note
+from functions.orchestrate.policies.log import input_digest, note
 from llama_mapper.chassis.logs import JsonFormatter
 from llama_mapper.contracts.identifiers import DetectorId, RequestId, TenantId
 from llama_mapper.contracts.orchestration import Coverage, Decision
@@ -28,7 +28,7 @@ def lines() -> Iterator[io.StringIO]:
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonFormatter("orchestrate"))
-    log = logging.getLogger("functions.orchestrate.policy_log")
+    log = logging.getLogger("functions.orchestrate.policies.log")
     before = log.level
     log.addHandler(handler)
     log.setLevel(logging.DEBUG)
@@ -92,7 +92,7 @@ def test_the_order_of_findings_is_no_other_input() -> None:
 
 
 def test_a_word_that_is_prose_is_dropped(lines: io.StringIO) -> None:
-    log = logging.getLogger("functions.orchestrate.policy_log")
+    log = logging.getLogger("functions.orchestrate.policies.log")
     log.info("policy.decided", extra={"reasons": ("label.pii", CANARY), "obligations": [CANARY]})
     (line,) = written(lines)
     assert "reasons" not in line

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from functions.orchestrate.bundles import BrokenBundle, read_folder
-from functions.orchestrate.policy import RegoPolicy
-from functions.orchestrate.policy_plugins import GROUP, extended, folders
+from functions.orchestrate.policies.bundles import BrokenBundle, read_folder
+from functions.orchestrate.policies.plugins import GROUP, extended, folders
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.identifiers import TenantId

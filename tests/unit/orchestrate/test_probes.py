@@ -4,7 +4,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from functions.orchestrate.probes import connecting, probing, ready_url
+from functions.orchestrate.detectors.probes import connecting, probing, ready_url
 from tests.fakes.free_ports import free_port
 
 CANARY = "canary someone@example.org"

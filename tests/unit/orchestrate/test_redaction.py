@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functions.orchestrate.ports import RedactionRule
-from functions.orchestrate.redaction import MASK, Place, Redactor, places, sensitive, stretches
-from functions.orchestrate.tokens import Hashes, Tokens
+from functions.orchestrate.redaction.redactor import MASK, Place, Redactor, places, sensitive, stretches
+from functions.orchestrate.redaction.tokens import Hashes, Tokens
 from llama_mapper.chassis.sealing import new_token_keyset
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.mapping import VendorFinding

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.orchestrate.registered_detector import RegisteredDetector, Workshop
-from functions.orchestrate.registrations import Kept
+from functions.orchestrate.registration.registered_detector import RegisteredDetector, Workshop
+from functions.orchestrate.registration.registrations import Kept
 from llama_mapper.contracts.detection import DetectorReport, DetectRequest
 from llama_mapper.contracts.problems import (
     DetectorCommunicationFailed,

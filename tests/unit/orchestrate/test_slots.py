@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from functions.orchestrate.slots import QUEUE, Slots
+from functions.orchestrate.detectors.slots import QUEUE, Slots
 from llama_mapper.contracts.problems import DetectorOverloaded
 
 

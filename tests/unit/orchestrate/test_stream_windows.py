@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.orchestrate.stream_windows import BACKLOG, LONGEST_RUN, Cutter, Findings, Sizes, Window, moved
+from functions.orchestrate.streams.windows import BACKLOG, LONGEST_RUN, Cutter, Findings, Sizes, Window, moved
 from llama_mapper.contracts.mapping import VendorFinding
 from tests.fakes.orchestration import mapping
 

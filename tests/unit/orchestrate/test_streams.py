@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.stream_windows import Sizes
-from functions.orchestrate.streams import Asker, StreamLimits, opened
+from functions.orchestrate.streams.judging import Asker, StreamLimits, opened
+from functions.orchestrate.streams.windows import Sizes
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import InsufficientRbac, RequestTimeout, Unavailable
 from llama_mapper.contracts.streams import (

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.asking import Asking
+from functions.orchestrate.detectors.asking import Asking
+from functions.orchestrate.detectors.versions import Candidate, Rollout, Versions
 from functions.orchestrate.service import Orchestrator
 from functions.orchestrate.shedding import Shedding
-from functions.orchestrate.versions import Candidate, Rollout, Versions
 from llama_mapper.contracts.flags import FLAG_NAMES, FlagName
 from llama_mapper.contracts.identifiers import DetectorId, TenantId
 from llama_mapper.contracts.orchestration import OrchestrateRequest

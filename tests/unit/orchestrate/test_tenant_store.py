@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from functions.orchestrate.tenant_store import LATE_SECONDS, LOOK_EVERY_SECONDS, Changes, KnownTenants
+from functions.orchestrate.tenants.store import LATE_SECONDS, LOOK_EVERY_SECONDS, Changes, KnownTenants
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import Unavailable
 from tests.fakes.tenants import MemoryTenants, version

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from functions.orchestrate.policy import RegoPolicy
+from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.ports import Layers
 from functions.orchestrate.settings import Settings
-from functions.orchestrate.tenant_policy import TenantPolicies
-from functions.orchestrate.tenant_store import KnownTenants
-from functions.orchestrate.tenants import Tenants
+from functions.orchestrate.tenants.configurations import Tenants
+from functions.orchestrate.tenants.policy import TenantPolicies
+from functions.orchestrate.tenants.store import KnownTenants
 from llama_mapper.contracts.audit import AuditEntry, AuditRecord
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal

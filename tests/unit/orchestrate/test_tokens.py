@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.orchestrate.tokens import Hashes, Tokens
+from functions.orchestrate.redaction.tokens import Hashes, Tokens
 from llama_mapper.chassis.sealing import WrongKeyset, new_keyset, new_token_keyset, rotated
 from llama_mapper.contracts.identifiers import TenantId
 

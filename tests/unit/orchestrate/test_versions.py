@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from functions.orchestrate.versions import Rollout, Versions
+from functions.orchestrate.detectors.versions import Rollout, Versions
 from llama_mapper.contracts.identifiers import DetectorId, TenantId
 
 MODEL, NEXT, LATER = DetectorId("model"), DetectorId("model-next"), DetectorId("model-later")

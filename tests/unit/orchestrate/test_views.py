@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from functions.orchestrate.accounting import count
 from functions.orchestrate.routing import Route
-from functions.orchestrate.views import DETECTOR, View, lost, readable, readings, signalled, together
+from functions.orchestrate.views.views import DETECTOR, View, lost, readable, readings, signalled, together
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.detection import Detection, DetectorReport, Family, Span
 from llama_mapper.contracts.identifiers import DetectorId

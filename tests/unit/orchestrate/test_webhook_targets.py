@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from functions.orchestrate.webhook_targets import TargetRefused, Targets
+from functions.orchestrate.webhooks.targets import TargetRefused, Targets
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.problems import InvalidRequest
 

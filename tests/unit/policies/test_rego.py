@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import regorus
 
-from functions.orchestrate.policy import POLICIES
+from functions.orchestrate.policies.rego import POLICIES
 from llama_mapper.taxonomy import load
 
 FOLDER = Path(__file__).parents[3] / "policies"

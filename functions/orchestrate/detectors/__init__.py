@@ -1,0 +1,1 @@
+"""Asking detectors: who is asked where, how long, how often, and who stands in."""

@@ -1,0 +1,1 @@
+"""Contents judged in the background."""

@@ -1,0 +1,1 @@
+"""The Rego policies: loaded, asked, watched, examined."""

@@ -1,0 +1,1 @@
+"""Contents given back with what was found masked, hashed or tokenised."""

@@ -1,0 +1,1 @@
+"""An answer judged while a model is still writing it."""

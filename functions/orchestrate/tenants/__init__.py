@@ -1,0 +1,1 @@
+"""Tenants' own configuration, kept in versions."""

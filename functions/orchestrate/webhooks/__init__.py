@@ -1,0 +1,1 @@
+"""Callers told that a job has ended."""
