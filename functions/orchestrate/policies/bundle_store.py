@@ -51,7 +51,7 @@ class BundleStore:
         """Return the bundle.
 
         Raises:
-            PolicyNotFound: there is none, or it is broken.
+            PolicyNotFound: there is none, or (BrokenBundle) it is broken.
         """
         return read(self.fetch(reference))
 

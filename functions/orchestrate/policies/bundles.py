@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from llama_mapper.contracts.policies import BundleFile, PolicyFault
-from llama_mapper.contracts.problems import PolicyNotFound
 from llama_mapper.contracts.wire import Token
 
 PACKAGES = "llama_mapper"
@@ -31,12 +30,12 @@ _FILE: TypeAdapter[str] = TypeAdapter(BundleFile)
 _WORD: TypeAdapter[str] = TypeAdapter(Token)
 
 
-class BrokenBundle(PolicyNotFound):
+class BrokenBundle(ValueError):
     """Policies that cannot be put in force; ``faults`` says where, without quoting them."""
 
     def __init__(self, detail: str, *faults: PolicyFault) -> None:
         super().__init__(detail)
-        self.faults = faults
+        self.detail, self.faults = detail, faults
 
 
 def fault(file: str, code: str, line: int = 1) -> PolicyFault:

@@ -33,7 +33,7 @@ class OpaPolicy(RegoPolicy):
     that is the version: it follows its bundles by itself, and two questions of one request may meet two versions.
 
     Raises:
-        PolicyNotFound: as for RegoPolicy.
+        BrokenBundle: as for RegoPolicy.
     """
 
     engine: ClassVar[Literal["in_process", "opa"]] = "opa"

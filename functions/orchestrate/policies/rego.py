@@ -74,7 +74,7 @@ class RegoPolicy:
     """The policies of a folder, of a bundle file or of a bundle that was read; read once, cheap to ask.
 
     Raises:
-        PolicyNotFound: there is no policy, one does not compile (the file is named), or data.json is no data.
+        BrokenBundle: there is no policy, one does not compile (the file is named), or data.json is no data.
     """
 
     engine: ClassVar[Literal["in_process", "opa"]] = "in_process"

@@ -19,7 +19,7 @@ from llama_mapper.chassis.metrics import REGISTRY
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.orchestration import Coverage
-from llama_mapper.contracts.problems import PolicyNotFound, Unavailable
+from llama_mapper.contracts.problems import Unavailable
 from llama_mapper.registry.directory import DirectoryStorage
 from tests.fakes.policies import bundle, decides, holds, sources, write
 
@@ -233,7 +233,7 @@ async def test_the_watch_takes_a_change_by_itself(tmp_path: Path) -> None:
 
 
 def test_a_start_without_policies_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PolicyNotFound):
+    with pytest.raises(BrokenBundle):
         live(tmp_path)
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from functions.orchestrate.policies.bundles import BrokenBundle
 from functions.orchestrate.policies.rego import RegoPolicy
 from functions.orchestrate.settings import Settings
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.orchestration import Coverage, OrchestrateRequest
-from llama_mapper.contracts.problems import InsufficientRbac, PolicyNotFound, Problem, Unauthorized, Unavailable
+from llama_mapper.contracts.problems import InsufficientRbac, Problem, Unauthorized, Unavailable
 from llama_mapper.identity.authentication import OPEN
 from tests.fakes.findings import found
 
@@ -215,31 +216,31 @@ async def test_a_policy_that_fails_on_its_question_lets_nothing_through(tmp_path
     ],
 )
 def test_a_policy_that_does_not_compile_is_named(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(PolicyNotFound, match=r"decision/decision\.rego does not compile"):
+    with pytest.raises(BrokenBundle, match=r"decision/decision\.rego does not compile"):
         RegoPolicy(written(tmp_path, decision=rule))
 
 
 def test_a_policy_that_is_not_there_is_named(tmp_path: Path) -> None:
     folder = written(tmp_path)
     (folder / "selection" / "selection.rego").unlink()
-    with pytest.raises(PolicyNotFound, match="selection"):
+    with pytest.raises(BrokenBundle, match="selection"):
         RegoPolicy(folder)
 
 
 def test_a_folder_without_policies_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PolicyNotFound, match="no policies"):
+    with pytest.raises(BrokenBundle, match="no policies"):
         RegoPolicy(tmp_path)
 
 
 @pytest.mark.parametrize("data", ["", "{", "[]", "{}", '"text"', "3"])
 def test_data_that_is_none_is_named(tmp_path: Path, data: str) -> None:
-    with pytest.raises(PolicyNotFound, match=r"data\.json"):
+    with pytest.raises(BrokenBundle, match=r"data\.json"):
         RegoPolicy(written(tmp_path, data=data))
 
 
 def test_missing_data_is_named(tmp_path: Path) -> None:
     (written(tmp_path) / "data.json").unlink()
-    with pytest.raises(PolicyNotFound, match=r"data\.json"):
+    with pytest.raises(BrokenBundle, match=r"data\.json"):
         RegoPolicy(tmp_path)
 
 
