@@ -70,12 +70,10 @@ class FaultySystem:
         said = answer.json()
         return Broken(answer.status_code, said.get("error_code", ""), tuple(said.get("degraded", ())), seconds), marker
 
-    def recorded(self, correlation_id: str) -> int:
-        """How many requests the store has of that name; -1 while record cannot say."""
-        answer = self._http.get(f"{self._record}/api/v1/requests", params={"limit": 100})
-        if answer.status_code != 200:
-            return -1
-        return sum(row["correlation_id"] == correlation_id for row in answer.json()["requests"])
+    def recorded(self, correlation_id: str) -> bool:
+        """Whether the store has that request, with what analyze made of it."""
+        answer = self._http.get(f"{self._record}/api/v1/findings", params={"correlation_id": correlation_id})
+        return answer.status_code == 200 and answer.json()["analysis"] is not None
 
     def whole(self) -> bool:
         """Whether an answer is as if nothing had happened."""

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.e2e.faults import Broken, FaultySystem, running
@@ -19,20 +21,11 @@ REQUESTS = 3
 GIVE_UP_SECONDS = 120.0
 
 
-def until_whole(system: FaultySystem) -> float:
-    """Seconds until an answer is whole again; infinite where it does not become so."""
+def until(done: Callable[[], bool]) -> float:
+    """Seconds until *done*; infinite where that does not come."""
     started = time.monotonic()
     while time.monotonic() - started < GIVE_UP_SECONDS:
-        if system.whole():
-            return time.monotonic() - started
-        time.sleep(0.2)
-    return float("inf")
-
-
-def until_recorded(system: FaultySystem, correlation_id: str) -> float:
-    started = time.monotonic()
-    while time.monotonic() - started < GIVE_UP_SECONDS:
-        if system.recorded(correlation_id) > 0:
+        if done():
             return time.monotonic() - started
         time.sleep(0.2)
     return float("inf")
@@ -44,9 +37,9 @@ def row(system: FaultySystem, dependency: str, fault: Fault) -> str:
     asked = [system.ask() for _ in range(REQUESTS)]
     link.become("none")
     answers: list[Broken] = [answer for answer, _ in asked]
-    back = until_whole(system)
+    back = until(system.whole)
     given = [correlation for answer, correlation in asked if answer.status in (200, 206)]
-    kept = max((until_recorded(system, correlation) for correlation in given), default=0.0)
+    kept = max((until(partial(system.recorded, correlation)) for correlation in given), default=0.0)
     statuses = Counter(f"{a.status} {a.error_code}".strip() for a in answers)
     said = sorted({name for answer in answers for name in answer.degraded})
     cells = (
