@@ -27,6 +27,10 @@ ControlId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 .(
 """As narrow as in AnalysisCompleted, so that no file makes an event that cannot be sent."""
 
 
+Published = Annotated[str, StringConstraints(pattern=r"^(19|20)\d\d-(0[1-9]|1[0-2])(-[0-3]\d)?$")]
+"""A day, or a month where the publisher names no day."""
+
+
 class Control(Wire):
     id: ControlId
     title: Prose
@@ -55,13 +59,22 @@ class Entry(Wire):
         return self
 
 
+class Stage(Wire):
+    """What of a framework applies from a day on, where not all of it came at once."""
+
+    since: date
+    scope: Prose
+
+
 class Framework(Wire):
     """One framework in one edition, mapped."""
 
     framework: AnyFrameworkId
     name: Prose
     edition: Prose
+    published: Published
     effective: date
+    stages: tuple[Stage, ...] = ()
     reference: Prose
     version: Token
     controls: tuple[Control, ...]
@@ -124,8 +137,10 @@ def read(path: Path) -> Framework:
 
 
 def _faults(framework: Framework, path: Path) -> Iterator[str]:
-    if framework.framework != path.stem:
+    if framework.framework != path.stem.partition("@")[0]:  # an earlier version is kept as soc2@2026.11.yaml
         yield f"calls itself {framework.framework}"
+    if list(framework.stages) != sorted(framework.stages, key=lambda stage: stage.since):
+        yield "its stages are not in order of time"
     declared = [control.id for control in framework.controls]
     used = {touch.id for entry in framework.mappings for touch in entry.controls}
     yield from (f"{control} is used, not declared" for control in sorted(used - set(declared)))
@@ -139,33 +154,40 @@ def _faults(framework: Framework, path: Path) -> Iterator[str]:
 
 
 class Frameworks:
-    """All frameworks of a folder; *version* is the newest of theirs and a digest that changes when any of them does."""
+    """All frameworks of a folder; *version* is the newest of theirs and a digest that changes when any of them does.
 
-    def __init__(self, frameworks: Iterable[Framework]) -> None:
+    *default* names those that answer where a request names none; all of them unless given.
+    """
+
+    def __init__(self, frameworks: Iterable[Framework], default: Sequence[str] | None = None) -> None:
         self.all = tuple(sorted(frameworks, key=lambda f: f.framework))
         digest = hashlib.sha256("\n".join(f.model_dump_json() for f in self.all).encode())
         self.version = f"{max(f.version for f in self.all)}+{digest.hexdigest()[:8]}"
+        known = [f.framework for f in self.all]
+        if unknown := [name for name in default or () if name not in known]:
+            raise FrameworkError(f"no framework {unknown[0]} here; there are {', '.join(known)}")
+        self.default = self.all if default is None else tuple(f for f in self.all if f.framework in default)
 
     @classmethod
-    def load(cls, folder: Path) -> "Frameworks":
+    def load(cls, folder: Path, default: Sequence[str] | None = None) -> "Frameworks":
         """Read every ``*.yaml`` of *folder*.
 
         Raises:
-            FrameworkError: the first file that breaks the format, or a folder without any.
+            FrameworkError: the first file that breaks the format, a folder without any, or a default that is not there.
         """
         paths = sorted(folder.glob("*.yaml"))
         if not paths:
             raise FrameworkError(f"{folder}: no frameworks here")
-        return cls(read(path) for path in paths)
+        return cls((read(path) for path in paths), default)
 
     def named(self, names: Sequence[str] | None) -> tuple[Framework, ...]:
-        """The frameworks called *names*, or all.
+        """The frameworks called *names*, or the default ones.
 
         Raises:
             InvalidRequest: a name is not known; its place is told.
         """
         if names is None:
-            return self.all
+            return self.default
         known: dict[str, Framework] = {f.framework: f for f in self.all}
         unknown = [i for i, name in enumerate(names) if name not in known]
         if unknown:

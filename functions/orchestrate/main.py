@@ -20,6 +20,7 @@ from llama_mapper.contracts.orchestration import BatchRequest, BatchResponse, Or
 from .accounting import count
 from .adapters import Outbox
 from .batch import judge_batch
+from .detectors.breakers import close as close_breakers
 from .detectors.wiring import breakers_of
 from .entrance.answering import IdempotencyKey, answered
 from .entrance.entrance import entrance
@@ -46,11 +47,12 @@ settings = load(Settings)
 client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport())  # no proxy from the environment may see content
 outbox = Outbox(Sink(settings.sink_url, client), settings.redis_url.get_secret_value() if settings.redis_url else None)
 live = live_policy(settings)
-orchestrator = wire(settings, client, breakers_of(settings), outbox, live)
+breakers = breakers_of(settings)
+orchestrator = wire(settings, client, breakers, outbox, live)
 door = entrance(settings, orchestrator.policy, client)
 reserved = frozenset({*settings.http_detectors, *settings.model_servers})
 orchestrator = replace(orchestrator, policy=door.policies, reserved=reserved)
-joining = wire_joining(settings, orchestrator, door.redis)
+joining = wire_joining(settings, orchestrator, door.redis, breakers)
 flags = Flags(settings.flags)
 orchestrator = replace(orchestrator, cache=door.cache, joining=joining.joined, switches=flags)
 jobs = wire_jobs(settings, orchestrator)
@@ -66,6 +68,23 @@ async def readiness() -> dict[str, bool]:
     if jobs:
         jobs.start()
     return {"policy": await orchestrator.policy.ready(), "detect": bool(await orchestrator.detect.known())}
+
+
+async def aclose() -> None:
+    """End what runs beside the requests, then what it stands on.
+
+    functions-framework tells a function nothing of the end: there the loop cancels every task, and what must not be
+    lost is in Redis.
+    """
+    if jobs:
+        await jobs.aclose()
+    await orchestrator.asking.aclose()
+    await live.aclose()
+    await joining.aclose()
+    await outbox.aclose()
+    await door.aclose()
+    await close_breakers(breakers)
+    await client.aclose()
 
 
 app: FastAPI = create_app(

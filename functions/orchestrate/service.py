@@ -4,50 +4,29 @@ import asyncio
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from collections.abc import Mapping as ReadOnly
-from dataclasses import dataclass, field, replace
-from typing import get_args
+from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from llama_mapper.contracts.detection import DetectorInfo, DetectorReport, Family
+from llama_mapper.contracts.detection import DetectorReport
 from llama_mapper.contracts.events import DecisionTaken, FindingsMapped
 from llama_mapper.contracts.findings import merge
-from llama_mapper.contracts.flags import FLAG_NAMES
 from llama_mapper.contracts.identifiers import CorrelationId, DetectorId, RequestId, TenantId
-from llama_mapper.contracts.mapping import Mapping, VendorFinding, Versions
-from llama_mapper.contracts.orchestration import (
-    ContentType,
-    OrchestrateRequest,
-    OrchestrateResponse,
-    Priority,
-)
-from llama_mapper.contracts.problems import AllDetectorsUnavailable, FieldError, InvalidRequest
+from llama_mapper.contracts.mapping import Mapping, VendorFinding
+from llama_mapper.contracts.orchestration import ContentType, OrchestrateRequest, OrchestrateResponse
+from llama_mapper.contracts.problems import AllDetectorsUnavailable
 
+from .choosing import choose, refused
 from .conflicts import settle
 from .coverage import cover
-from .detectors.asking import Asking
+from .meaning import Meaning
+from .parts import Parts
 from .policies.log import note
-from .ports import (
-    Analyze,
-    Circumstances,
-    Deadlines,
-    Detect,
-    Emit,
-    Hash,
-    Joining,
-    Map,
-    ModelServers,
-    Policies,
-    Policy,
-    Selection,
-)
-from .redaction.redactor import Redactor, places
-from .reports import found, or_none, outcomes, runs, stood_in_for, unmapped
-from .response_cache import Judgement, ResponseCache
-from .routing import Beside, Directory, Route
-from .shedding import Shedding
-from .switches import AllOn, Roomy, Switches
+from .ports import Policy, Selection
+from .redaction.redactor import places
+from .reports import or_none, outcomes, runs, stood_in_for
+from .response_cache import Judgement
+from .routing import Route
 from .views.views import DETECTOR as VIEWS
 from .views.views import lost, read, readable, signalled, together
 
@@ -71,41 +50,8 @@ def answering(reports: Iterable[DetectorReport]) -> set[DetectorId]:
 
 
 @dataclass(frozen=True, slots=True)
-class Orchestrator:
+class Orchestrator(Parts):
     """The use case with its ports; one object for the process."""
-
-    policy: Policies
-    detect: Detect
-    model_servers: ModelServers
-    mapper: Map
-    analyze: Analyze
-    emit: Emit
-    hash: Hash
-    deadlines: Deadlines
-    model_server_names: frozenset[str]
-    stand_ins: dict[str, str]
-    versions: Versions
-    http_detectors: tuple[DetectorInfo, ...] = ()
-    """Those behind a vendor's API; ``model_servers`` asks them."""
-    vocabularies: ReadOnly[DetectorId, DetectorId] = field(default_factory=dict)
-    """Whose words a detector speaks, where that is not its own id."""
-    alternatives: ReadOnly[str, Sequence[str]] = field(default_factory=dict)
-    asking: Asking = field(default_factory=Asking)
-    vocabulary_versions: ReadOnly[DetectorId, str] = field(default_factory=dict)
-    """Which edition of it, where that is not the detector's own version."""
-    weights: ReadOnly[str, float] = field(default_factory=dict)
-    """In WEIGHTED coverage, of those that the policy gives none."""
-    joining: Joining | None = None
-    reserved: frozenset[str] = frozenset()
-    """Names of ours that no detector answers to by itself: candidates."""
-    joined: frozenset[str] = frozenset()
-    """Whose names are a tenant's and not ours: ``degraded`` marks them, so that metrics leave them out."""
-    switches: Switches = field(default_factory=AllOn)
-    unhedged: ModelServers | None = None
-    """``model_servers`` without second askings."""
-    load: Shedding = field(default_factory=Shedding)
-    cache: ResponseCache | None = None
-    redactor: Redactor = field(default_factory=Redactor)
 
     async def judge(
         self,
@@ -124,7 +70,7 @@ class Orchestrator:
         """
         started = time.monotonic()
         if request.processing_mode == "async":
-            raise _refused(
+            raise refused(
                 "processing_mode",
                 "async work is a job; this resource answers at once: use standard, fast or thorough",
             )
@@ -158,6 +104,12 @@ class Orchestrator:
             versions=judgement.versions,
             latency_ms=round((time.monotonic() - started) * 1000, 1),
         )
+
+    async def choose(
+        self, request: OrchestrateRequest, policy: Policy, tenant_id: TenantId
+    ) -> tuple[tuple[Route, ...], Selection]:
+        """Return what to run, and what the policy or the caller wants to have run."""
+        return await choose(request, policy, tenant_id, await self.directory(), self.weights)
 
     async def _judged(
         self, request: OrchestrateRequest, policy: Policy, deadline: float, tenant_id: TenantId, degraded: list[str]
@@ -212,7 +164,9 @@ class Orchestrator:
         if routes and not answering(reports):
             raise AllDetectorsUnavailable("none of the detectors answered", retry_after_seconds=1)
         degraded += [f"{self._named(r.detector)}.{r.status}" for r in reports if r.status != "ok"]
-        pairs, mappings = await self._map(reports, deadline, tenant_id, degraded)
+        seconds = min(self.deadlines.mapper_seconds, max(0.05, deadline - time.monotonic()))
+        meaning = Meaning(self.mapper, self.vocabularies, self.vocabulary_versions)
+        pairs, mappings = await meaning.of(reports, seconds, tenant_id, self.versions, degraded)
         return Seen(tuple(reports), tuple(pairs), tuple(mappings))
 
     async def conclude(
@@ -283,88 +237,6 @@ class Orchestrator:
             versions=judgement.versions,
         )
 
-    def under(self, policy: Policy) -> "Orchestrator":
-        """The same, judging under *policy*: what let a request in also decides it, whatever is loaded meanwhile."""
-        return self if policy is self.policy else replace(self, policy=policy)
-
-    def uncached(self) -> "Orchestrator":
-        """The same, judging anew what was judged before."""
-        return replace(self, cache=None)
-
-    def switched(self, tenant_id: TenantId, priority: Priority) -> "Orchestrator":
-        """The same, without what the feature flags switch off for *tenant_id*."""
-        off = {name for name in FLAG_NAMES if not self.switches.on(name, tenant_id, "orchestrate", priority)}
-        if not off:
-            return self
-        return replace(
-            self,
-            cache=None if "response-cache" in off else self.cache,
-            model_servers=self.unhedged if "hedging" in off and self.unhedged else self.model_servers,
-            load=Roomy() if "load-shedding" in off else self.load,
-            mapper=self.mapper.by_rules() if "model-mapper" in off else self.mapper,
-            asking=Asking(self.asking.health) if "detector-candidates" in off else self.asking,
-        )
-
-    async def of_tenant(self, tenant_id: TenantId) -> "Orchestrator":
-        """The same, with the detectors that *tenant_id* has beside the configured ones."""
-        if self.joining is None:
-            return self
-        own = (await self.joining.of(tenant_id)).without(await self.taken())
-        if not own.infos:
-            return self
-        return replace(
-            self,
-            joining=None,
-            http_detectors=(*self.http_detectors, *own.infos),
-            vocabularies={**self.vocabularies, **own.vocabularies},
-            vocabulary_versions={**self.vocabulary_versions, **own.vocabulary_versions},
-            weights={**self.weights, **own.weights},
-            joined=frozenset(info.id for info in own.infos),
-            model_servers=Beside(self.model_servers, own),
-        )
-
-    def _named(self, detector: DetectorId) -> str:
-        return f"detector.own.{detector}" if detector in self.joined else f"detector.{detector}"
-
-    async def taken(self) -> frozenset[str]:
-        """The names that the installation gives to detectors and families; nobody else's detector may have one."""
-        configured = {info.id for info in (*await self.detect.known(), *self.http_detectors)}
-        return self.reserved | {*configured, *self.model_server_names, *self.stand_ins, *get_args(Family)}
-
-    async def directory(self) -> Directory:
-        return Directory(
-            await self.detect.known(), self.model_server_names, self.stand_ins, self.http_detectors, self.alternatives
-        )
-
-    async def choose(
-        self, request: OrchestrateRequest, policy: Policy, tenant_id: TenantId
-    ) -> tuple[tuple[Route, ...], Selection]:
-        """Return what to run, and what the policy or the caller wants to have run; the policy has the last word."""
-        directory = await self.directory()
-        excluded = {r.detector for r in directory.routes(request.excluded_detectors, "excluded_detectors")}
-        named = directory.routes(request.detector_types or (), "detector_types")
-        must = directory.routes(request.required_detectors, "required_detectors")
-        resolved = {
-            "detector_types": tuple(r.detector for r in named) or None,
-            "required_detectors": tuple(r.detector for r in must),
-            "excluded_detectors": tuple(sorted(excluded)),
-        }
-        wanted = await policy.select(request.model_copy(update=resolved), directory.available, tenant_id)
-        chosen = directory.routes([d for d in wanted.detectors if d in directory.available], "policy")
-        called = {r.detector: r for r in (*named, *must) if r.detector not in excluded}  # as the caller called them
-        routes = {r.detector: r.without(excluded) for r in ({r.detector: r for r in chosen} | called).values()}
-        if not routes and excluded:
-            raise _refused("excluded_detectors", "no detector is left to run")
-        if not routes:
-            raise AllDetectorsUnavailable("none of the detectors that the policy wants is there", retry_after_seconds=5)
-        required = dict.fromkeys([*wanted.required, *(r.detector for r in must if r.detector not in excluded)])
-        return tuple(routes.values()), replace(
-            wanted,
-            required=tuple(required),
-            weights={**self.weights, **wanted.weights},
-            circumstances=Circumstances.of(request),
-        )
-
     async def _read(
         self,
         request: OrchestrateRequest,
@@ -391,31 +263,5 @@ class Orchestrator:
         seconds = min(self.deadlines.detector_seconds, deadline - time.monotonic() - RESERVE_SECONDS)
         return await self.asking.run(self.detect, self.model_servers, request.content, routes, seconds, tenant_id)
 
-    async def _map(
-        self, reports: Sequence[DetectorReport], deadline: float, tenant_id: TenantId, degraded: list[str]
-    ) -> tuple[list[tuple[VendorFinding, Mapping]], Sequence[Mapping]]:
-        """Map each distinct vendor label once, then give every detection its label's mapping; return both."""
-        findings = found(reports)
-        distinct = {(f.detector, f.detector_version, f.label, f.severity): f for f in findings}
-        words = [
-            f.model_copy(
-                update={
-                    "score": None,
-                    "span": None,
-                    "detector": self.vocabularies.get(f.detector, f.detector),
-                    "detector_version": self.vocabulary_versions.get(f.detector, f.detector_version),
-                }
-            )
-            for f in distinct.values()
-        ]
-        seconds = min(self.deadlines.mapper_seconds, max(0.05, deadline - time.monotonic()))
-        mappings = await or_none(self.mapper.map(words, seconds, tenant_id), "mapper", degraded) if words else ()
-        if mappings is None:  # fail closed: what nobody could map is unknown, and the policy sends it to a person
-            mappings = [unmapped(word, self.versions) for word in words]
-        by_word = dict(zip(distinct, mappings, strict=True))
-        pairs = [(f, by_word[(f.detector, f.detector_version, f.label, f.severity)]) for f in findings]
-        return pairs, mappings
-
-
-def _refused(name: str, message: str) -> InvalidRequest:
-    return InvalidRequest(f"check: {name}", errors=(FieldError(field=name, message=message),))
+    def _named(self, detector: DetectorId) -> str:
+        return f"detector.own.{detector}" if detector in self.joined else f"detector.{detector}"

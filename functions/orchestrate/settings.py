@@ -13,7 +13,7 @@ from llama_mapper.identity.tokens import Issuer
 
 from .detectors.hedging import Hedge
 from .detectors.http_setup import HttpDetector
-from .detectors.model_servers import Head
+from .detectors.model_servers import Head, Words
 from .detectors.versions import Rollout
 
 FOLDER = Path(__file__).parent
@@ -72,6 +72,9 @@ class Settings(ServiceSettings):
     )
     model_heads: dict[AnyDetectorId, Head] = Field(
         default={}, description="Detector name -> the words behind the class indices that its server answers"
+    )
+    model_vocabularies: dict[AnyDetectorId, Words] = Field(
+        default={}, description="Model server -> the vocabulary whose words it speaks, where that has another name"
     )
     http_detectors: dict[AnyDetectorId, HttpDetector] = Field(
         default={}, description="Detector name -> the adapter, address and key of the JSON API behind it"

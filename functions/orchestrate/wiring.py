@@ -16,6 +16,7 @@ from llama_mapper.taxonomy import current_version
 
 from .adapters import AnalyzeService, DetectService, Hasher, MapperService, Outbox
 from .detectors.http_detectors import HttpDetectors
+from .detectors.versions import UNSTATED
 from .detectors.wiring import described, detectors
 from .ports import Deadlines, Policies
 from .redaction.redactor import Redactor
@@ -54,6 +55,7 @@ def wire(
         versions=Versions(taxonomy=current_version(), mapper=__version__),
         http_detectors=asked.http,
         vocabularies=asked.vocabularies,
+        vocabulary_versions=asked.vocabulary_versions,
         alternatives=asked.alternatives,
         asking=asked.asking,
         unhedged=asked.served.plain(),
@@ -102,7 +104,7 @@ async def _known(orchestrator: Orchestrator) -> list[tuple[DetectorInfo, bool]]:
     """Each with whether detect runs it."""
     embedded = await orchestrator.detect.known()
     served = [
-        DetectorInfo(id=DetectorId(name), version="served", family="classifiers", loaded=True)
+        DetectorInfo(id=DetectorId(name), version=UNSTATED, family="classifiers", loaded=True)
         for name in sorted(orchestrator.model_server_names)
     ]
     return [*((info, True) for info in embedded), *((info, False) for info in (*served, *orchestrator.http_detectors))]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
 from fastapi import FastAPI, Header, Query, Request, Response
+from pydantic import AwareDatetime
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llama_mapper import __version__
@@ -22,11 +23,18 @@ from llama_mapper.contracts.events import (
     FindingsMapped,
 )
 from llama_mapper.contracts.experiments import Experiments
-from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyCorrelationId, AnyRequestId, AnyTenantId
+from llama_mapper.contracts.identifiers import (
+    AnyCanonicalLabel,
+    AnyCorrelationId,
+    AnyDetectorId,
+    AnyRequestId,
+    AnyTenantId,
+)
 from llama_mapper.contracts.records import DeadLetters, RecordedDecisions, RecordedFindings, RecordedRequests, Summary
+from llama_mapper.contracts.series import MAX_SERIES, Bucket, PairsAnswer, PairsQuery, SeriesAnswer, SeriesQuery
 from llama_mapper.contracts.wire import Token
 
-from . import comparing, reading, service
+from . import comparing, reading, series, service
 from .dead_letters import STRUCTURED, attributes, dead_letter
 
 log = get_logger(__name__)
@@ -36,6 +44,11 @@ Tenant = Annotated[AnyTenantId, Header(alias="X-Tenant-ID")]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Days = Annotated[int, Query(ge=1, le=366)]
 Control = Annotated[Token | None, Query(description="An adapter version")]
+From = Annotated[AwareDatetime, Query(alias="from")]
+To = Annotated[AwareDatetime, Query(alias="to")]
+Labels = Annotated[tuple[AnyCanonicalLabel, ...], Query(alias="label", max_length=200)]
+Detectors = Annotated[tuple[AnyDetectorId, ...], Query(alias="detector", max_length=32)]
+Names = Annotated[tuple[Token, ...], Query(alias="name", min_length=2, max_length=100)]
 
 
 class Store(service.Rows, reading.Reader, Protocol):
@@ -54,6 +67,7 @@ def create_server(
     app.add_middleware(WithoutData, path=DEAD_LETTERS)
     _add_events(app, store, now)
     _add_reading(app, store, now)
+    _add_counts(app, store)
     return app
 
 
@@ -141,6 +155,32 @@ def _add_reading(app: FastAPI, store: Store, now: Callable[[], datetime]) -> Non
     async def dead_letters(tenant: Tenant, limit: Limit = 100) -> DeadLetters:
         """Events that could not be handled, newest first."""
         return await reading.dead_letters(store, tenant, limit=limit)
+
+
+def _add_counts(app: FastAPI, store: Store) -> None:
+    @app.get("/api/v1/series", tags=["read"])
+    async def count_series(
+        tenant: Tenant,
+        start: From,
+        end: To,
+        query: SeriesQuery = "requests-with-source",
+        bucket: Bucket = "hour",
+        labels: Labels = (),
+        detectors: Detectors = (),
+        limit: Annotated[int, Query(ge=1, le=MAX_SERIES)] = MAX_SERIES,
+    ) -> SeriesAnswer:
+        """Requests over time by label and detector, the most frequent first."""
+        span = {"start": start, "end": end}
+        return await series.series(
+            store, tenant, query, **span, bucket=bucket, labels=labels, detectors=detectors, limit=limit
+        )
+
+    @app.get("/api/v1/pairs", tags=["read"])
+    async def count_pairs(
+        tenant: Tenant, start: From, end: To, names: Names, query: PairsQuery = "requests-with-two-labels"
+    ) -> PairsAnswer:
+        """Requests that had two of the named labels or detectors at once."""
+        return await series.pairs(store, tenant, query, start=start, end=end, names=names)
 
 
 class WithoutData:

@@ -44,6 +44,11 @@ def test_a_schema_names_its_event_and_is_a_schema(event: Any) -> None:
     assert event.type.endswith(schema["$id"].removeprefix("urn:llama-mapper:event:"))
 
 
+@pytest.mark.parametrize("path", sorted(COMMITTED.glob("*.json")), ids=lambda path: path.stem)
+def test_a_bound_is_said_in_words_of_json_schema(path: Path) -> None:
+    assert not [word for word in ("ge", "gt", "le", "lt") if f'"{word}":' in path.read_text(encoding="utf-8")]
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
 def test_every_event_type_has_two_samples(event: Any) -> None:
     assert len([path for path in SAMPLES if sample(path)["type"] == event.type]) == 2

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +79,19 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def start(place: Path) -> System:
-    """Start the system and return when everything that will start has started."""
+def start(place: Path, more: Mapping[str, str] | None = None) -> System:
+    """Start the system, with *more* in its environment, and return when everything that will start has started."""
     directory = RunDirectory(place)
     directory.create()
     ports = {name: free_port() for name in OFFSETS}
     flags = [word for name, port in ports.items() for word in ("--port", f"{name}={port}")]
     with directory.console_log.open("wb") as output:
         process = subprocess.Popen(
-            command("up", "--run-dir", str(place), *flags), cwd=ROOT, env=environment(), stdout=output, stderr=output
+            command("up", "--run-dir", str(place), *flags),
+            cwd=ROOT,
+            env=environment() | dict(more or {}),
+            stdout=output,
+            stderr=output,
         )
     system = System(directory, process, ports)
 

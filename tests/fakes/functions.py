@@ -21,14 +21,18 @@ def _forget() -> None:
 
 @asynccontextmanager
 async def serving(function: str) -> AsyncIterator[tuple[httpx.AsyncClient, ModuleType]]:
-    """Give a client of *function*, whose settings are read now, and its module."""
+    """Give a client of *function*, whose settings are read now, and its module; what it opened is closed after."""
     _forget()
     search_path = list(sys.path)
     create_asgi_app: Callable[[str, str], ASGIApp] = functions_framework.aio.create_asgi_app
     app = create_asgi_app("handle", str(ROOT / function / "main.py"))
     module = sys.modules["main"]
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url=f"http://{function}") as client:
-        yield client, module
-    sys.path[:] = search_path
-    _forget()
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{function}") as client:
+            yield client, module
+    finally:
+        sys.path[:] = search_path
+        _forget()
+        if hasattr(module, "aclose"):
+            await module.aclose()

@@ -150,8 +150,12 @@ CONTENT = "Ann at a@b.org, B-1 and B-1"
 KEYS = {"secret_env": "VENDOR_KEY"}
 GUARDRAIL = {"options": {"region": "eu-west-1", "guardrail": "gr1"}, "secret_env": "AWS_KEYS"}
 GOOGLE = {"project": "p", "location": "eu"}
-V1 = {"vocabulary": "detoxify", "options": {"model": "toxicity"}}
-V2 = {"vocabulary": "detoxify", "options": {"model": "toxicity", "classes": ["toxicity", "insult"]}}
+V1 = {"vocabulary": "detoxify", "vocabulary_version": "original", "options": {"model": "toxicity"}}
+V2 = {
+    "vocabulary": "detoxify",
+    "vocabulary_version": "original",
+    "options": {"model": "toxicity", "classes": ["toxicity", "insult"]},
+}
 QUIET = {"action": "NONE", "outputs": [], "assessments": []}
 
 VENDORS = {

@@ -14,7 +14,7 @@ from schemathesis.config._checks import (
 DICTIONARIES: Mapping[str, Sequence[str]] = {
     "tenants": ("demo",),
     "detectors": ("presidio", "llama-mapper-regex", "detect-secrets", "nobody"),
-    "frameworks": ("gdpr", "hipaa", "iso27001", "soc2"),
+    "frameworks": ("gdpr", "hipaa", "iso27001", "soc2", "eu-ai-act", "nist-ai-rmf", "nist-csf"),
     "models": ("mapper",),
     "labels": ("EMAIL_ADDRESS", "PII.Contact.Email", "toxic"),
 }
@@ -63,6 +63,7 @@ class Expectation:
 
 _EVENT = "which of several bodies fits is said by ce-type, and a schema cannot tie a header to a body"
 _RULES = "a span ends after it starts and a label is no value: rules that a schema cannot hold"
+_QUESTION = "a question holds no value, and names no framework that is not known"
 _KNOWN = "a name that fits the pattern need not be one that is known"
 _ADDRESS = "an address that fits the pattern need not be one that may be called"
 _TENANT = "the address and X-Tenant-ID have to name one tenant"
@@ -76,7 +77,9 @@ _AT = "/api/v1/tenants/{tenant_id}/configuration"
 EXPECTATIONS: Sequence[Expectation] = (
     Expectation("analyze", "POST /api/v1/analyze", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/compliance", POSITIVE, _KNOWN, ("400",)),
+    Expectation("analyze", "POST /api/v1/compliance/gaps", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/risk-score", POSITIVE, _KNOWN, ("400",)),
+    Expectation("analyze", "POST /api/v1/rag/query", POSITIVE, _QUESTION, ("400",)),
     Expectation("analyze", "POST /events", POSITIVE, _RULES, ("422",)),
     Expectation("detect", "POST /api/v1/detect", POSITIVE, _KNOWN, ("413", "422")),
     Expectation("record", "POST /events", POSITIVE, _EVENT, ("422",)),

@@ -91,7 +91,7 @@ def probes(operation: Operation, own: str, others: Things, world: World) -> Iter
     yield Probe("by the query", path, operation.own, there, asked, body=body)
     if isinstance(body, dict):
         told = {"tenant_id": others.tenant, "tenant": others.tenant}
-        yield Probe("by the body", path, (400, *operation.own), there, body=body | told)
+        yield Probe("by the body", path, (400, *operation.own), body=body | told)
     if "{tenant_id}" not in operation.path:
         return
     mine = operation.path.format_map(ids | {"tenant_id": own})

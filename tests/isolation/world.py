@@ -95,7 +95,7 @@ class World:
     async def until(self, tenant: str, path: str, name: str) -> Any:
         """What *path* answers *tenant* as soon as its field *name* says something."""
         async with asyncio.timeout(WAIT_SECONDS):
-            while not (answer := (await self.ask(tenant, "GET", path)).json()).get(name):
+            while not (answer := (await self.ask(tenant, "GET", path)).json()).get(name):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(0.02)
         return answer
 
@@ -148,7 +148,7 @@ def _policies(folder: Path, tenants: tuple[str, ...]) -> Path:
     shutil.copytree(ROOT.parent / "policies", copied, dirs_exist_ok=True)
     data: dict[str, Any] = json.loads((copied / "data.json").read_text())
     known = {"enabled": True, "key_required": True, "max_content_characters": 50_000}
-    data["tenants"] = {tenant: known for tenant in tenants}
+    data["tenants"] = dict.fromkeys(tenants, known)
     data["redaction"]["operators"] = ["mask", "hash", "token"]
     data["redaction"]["tenants"] = {}
     (copied / "data.json").write_text(json.dumps(data))

@@ -88,7 +88,7 @@ class SharedBreakers(AsyncAbstractRepository):
         if self._closed_until.get(name, 0.0) > time.monotonic():
             return self._made(name)
         kept = await self._asked(lambda: self._redis.mget(PREFIX + name, _failures(name)))
-        if kept is None:
+        if not isinstance(kept, list):  # away, or an answer of another shape
             return await self._from_memory(name)
         state, failures = _state(kept[0]), int(kept[1] or 0)
         if state["state"] == "closed" and not failures:

@@ -10,7 +10,6 @@ from contextvars import Context
 from datetime import UTC, datetime
 
 import redis.asyncio
-from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from llama_mapper.chassis import metrics
@@ -69,7 +68,7 @@ class HealthMonitor:
         else:
             try:
                 after = await self._in_turn(name, before, self._redis)
-            except (RedisError, ValidationError):
+            except (RedisError, ValueError, TypeError):
                 metrics.FALLBACKS.labels("health.own").inc()
                 after = await self._probed(name, before)
         if after.status != before.status:

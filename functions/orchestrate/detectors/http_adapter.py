@@ -16,6 +16,7 @@ from llama_mapper.contracts.identifiers import AnyDetectorId
 from llama_mapper.contracts.wire import Confidence, Token, VendorLabel, Wire
 
 from .http_expressions import compiles
+from .versions import UNSTATED
 
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 
@@ -98,7 +99,7 @@ class Adapter(Wire):
     family: Family
     vocabulary: AnyDetectorId | None = None
     """Whose labels the answers hold; the settings say it where one API serves many models."""
-    version: Token = "served"
+    version: Token = UNSTATED
     options: dict[Name, JsonValue] = {}
     """Option -> its default; null where the settings must say it."""
     signing: Signing | None = None
@@ -195,22 +196,40 @@ def check_labels(adapter: Adapter, path: Path, vocabulary: str, folder: Path) ->
             raise SettingsError(f"{path}: {place}: not a label of {vocabulary}")
 
 
+def check_edition(place: str, vocabulary: str, version: str | None, folder: Path) -> None:
+    """Check that it is said which of several editions of *vocabulary* is meant, where *folder* holds them.
+
+    Raises:
+        SettingsError: no such vocabulary, or several; *place* is named.
+    """
+    if not folder.is_dir():
+        return
+    editions = vocabulary_editions(folder).get(vocabulary)
+    if editions is None:
+        raise SettingsError(f"{place}: there is no vocabulary {vocabulary}")
+    if version == "unknown" and editions > 1:
+        raise SettingsError(f"{place}: {vocabulary} has several editions; say which")
+
+
 @cache
 def vocabulary_editions(folder: Path) -> dict[str, int]:
     """How many vocabularies have each name: one, or one for each edition."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    documents = [yaml.load(path.read_text("utf-8"), loader) for path in sorted(folder.glob("*.yaml"))]  # noqa: S506
-    return Counter(name for one in documents for name in (one["detector"], *one.get("aliases", ())))
+    return Counter(name for one in _documents(folder) for name in (one["detector"], *one.get("aliases", ())))
 
 
 @cache
 def vocabulary_words(folder: Path) -> dict[str, frozenset[str]]:
     """The labels of each vocabulary, by its names; one detector's versions together."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seventy files: the C loader takes a seventh of the time
     words: dict[str, frozenset[str]] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        document = yaml.load(path.read_text("utf-8"), loader)  # noqa: S506 - safe, both of them
+    for document in _documents(folder):
         held = frozenset(map(str, [*document.get("labels", {}), *document.get("unmapped", {})]))
         for name in (document["detector"], *document.get("aliases", ())):
             words[name] = words.get(name, frozenset()) | held
     return words
+
+
+@cache
+def _documents(folder: Path) -> tuple[Any, ...]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seventy files: the C loader takes a seventh of the time
+    paths = sorted(folder.glob("*.yaml"))
+    return tuple(yaml.load(path.read_text("utf-8"), loader) for path in paths)  # noqa: S506 - safe, both of them

@@ -26,7 +26,7 @@ from llama_mapper.contracts.problems import (
     Unavailable,
 )
 
-from .http_adapter import filled
+from .http_adapter import check_edition, filled
 from .http_reading import Reading, read
 from .http_setup import HttpDetector, Ready, key_of, line, make_ready
 from .probes import Probe, connecting, probing
@@ -55,14 +55,22 @@ class HttpDetectors:
     ) -> None:
         self._client = client
         self._breakers = breakers
+        self._circuits: Mapping[DetectorId, str] = {}
         self._ready = {name: make_ready(name, one, folders, vocabularies, environment) for name, one in said.items()}
+        for name, ready in self._ready.items():
+            check_edition(f"ORCHESTRATION_HTTP_DETECTORS: {name}", ready.vocabulary, ready.edition, vocabularies)
 
     @classmethod
     def of(
-        cls, ready: Mapping[DetectorId, Ready], client: httpx.AsyncClient, breakers: AsyncCircuitBreakerFactory
+        cls,
+        ready: Mapping[DetectorId, Ready],
+        client: httpx.AsyncClient,
+        breakers: AsyncCircuitBreakerFactory,
+        circuits: Mapping[DetectorId, str],
     ) -> "HttpDetectors":
-        """Of detectors that are ready already."""
+        """Of detectors that are ready already, each with the name of its breaker."""
         made = cls({}, client, breakers, (), Path(), {})
+        made._circuits = circuits
         made._ready = dict(ready)
         return made
 
@@ -78,6 +86,10 @@ class HttpDetectors:
     @property
     def vocabularies(self) -> dict[DetectorId, DetectorId]:
         return {name: DetectorId(ready.vocabulary) for name, ready in self._ready.items()}
+
+    @property
+    def vocabulary_versions(self) -> dict[DetectorId, str]:
+        return {name: ready.edition for name, ready in self._ready.items() if ready.edition}
 
     async def detect(self, detector: DetectorId, content: str, seconds: float) -> DetectorReport:
         """Ask one API, in parts where the content is longer than it takes.
@@ -120,7 +132,7 @@ class HttpDetectors:
             seconds=deadline - time.monotonic(),
             attempts=ready.said.attempts,
             slot=ready.slots.taken,
-            circuit=f"http.{detector}",
+            circuit=self._circuits.get(ready.info.id, f"http.{detector}"),
         )
         return read(ready.adapter, _parsed(detector, answer), content, ready.evaluate, ready.said.at_least)
 

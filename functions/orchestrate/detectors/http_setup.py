@@ -33,6 +33,8 @@ class HttpDetector(Wire):
     """Read at every call, so that what is mounted can be rotated; AWS's keys at start."""
     options: dict[Name, JsonValue] = {}
     vocabulary: AnyDetectorId | None = None
+    vocabulary_version: Token | None = None
+    """Which of its editions, where that is not the detector's own version."""
     version: Token | None = None
     family: Family | None = None
     at_least: Confidence | None = None
@@ -69,6 +71,8 @@ class Ready:
     said: HttpDetector
     adapter: Adapter
     vocabulary: str
+    edition: str | None
+    """Of the vocabulary; None where the detector's version says it."""
     info: DetectorInfo
     words: Mapping[str, Any]
     url: str
@@ -96,6 +100,8 @@ def make_ready(
         raise SettingsError(f"{place}.vocabulary: the adapter serves many; say which")
     if vocabularies.is_dir():  # an image of this function alone does not hold them
         check_labels(adapter, found[-1], vocabulary, vocabularies)
+    # Of a vocabulary that is not the adapter's own no version of the detector is an edition.
+    edition = said.vocabulary_version or (None if vocabulary == adapter.vocabulary else "unknown")
     if unknown := sorted(set(said.options) - set(adapter.options)):
         raise SettingsError(f"{place}.options.{unknown[0]}: the adapter has no such option")
     words = {**adapter.options, **said.options}
@@ -116,7 +122,8 @@ def make_ready(
         id=name, version=said.version or adapter.version, family=said.family or adapter.family, loaded=True
     )
     slots = Slots(name, said.concurrency)
-    return Ready(said, adapter, vocabulary, info, words, str(url), secret, signer, Evaluation(words), slots, health)
+    asking = Evaluation(words)
+    return Ready(said, adapter, vocabulary, edition, info, words, str(url), secret, signer, asking, slots, health)
 
 
 def _path(template: str, words: Mapping[str, Any]) -> str:

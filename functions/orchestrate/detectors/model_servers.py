@@ -13,11 +13,12 @@ from pydantic import Field
 from llama_mapper.chassis import correlation
 from llama_mapper.chassis.calls import Transient, insist
 from llama_mapper.contracts.detection import Detection, DetectorReport
-from llama_mapper.contracts.identifiers import DetectorId
+from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, DetectorOverloaded, Unavailable
 from llama_mapper.contracts.wire import Token, Wire
 
 from .slots import Slots
+from .versions import UNSTATED
 
 # What a text-classification head says at or above this score is a finding.
 MIN_SCORE = 0.5
@@ -35,6 +36,14 @@ class Head(Wire):
     scores: Literal["probabilities", "logits"] = "probabilities"
     version: Token | None = None
     """The checkpoint by which its vocabulary knows it; what the server states when absent."""
+
+
+class Words(Wire):
+    """Whose words a model server speaks, where its name is not that vocabulary's."""
+
+    vocabulary: AnyDetectorId
+    version: Token = "unknown"
+    """Which of its editions, where there are several."""
 
 
 class KServeModelServers:
@@ -117,7 +126,7 @@ class KServeModelServers:
 def _version(response: httpx.Response) -> str:
     """The version the server states, where it is a version and not prose."""
     stated = response.headers.get("x-model-version", "")
-    return stated if _VERSION.fullmatch(stated) else "served"
+    return stated if _VERSION.fullmatch(stated) else UNSTATED
 
 
 def _named(prediction: Any, head: Head) -> dict[str, float]:

@@ -13,6 +13,9 @@ from pydantic import Field, model_validator
 from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId, TenantId
 from llama_mapper.contracts.wire import Wire
 
+UNSTATED = "served"
+"""Stands for the version of a detector that states none."""
+
 
 class Candidate(Wire):
     detector: AnyDetectorId

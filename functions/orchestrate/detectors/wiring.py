@@ -16,6 +16,7 @@ from .asking import Asking
 from .breakers import breakers
 from .condition import DETECT, Pace
 from .health import HealthMonitor
+from .http_adapter import check_edition
 from .http_detectors import HttpDetectors
 from .model_servers import KServeModelServers
 from .probes import Probe, connecting, probing, ready_url
@@ -31,6 +32,7 @@ class Detectors:
     model_servers: frozenset[str]
     http: tuple[DetectorInfo, ...]
     vocabularies: Mapping[DetectorId, DetectorId]
+    vocabulary_versions: Mapping[DetectorId, str]
     alternatives: Mapping[str, tuple[str, ...]]
     asking: Asking
 
@@ -48,8 +50,10 @@ def detectors(
     settings: Settings, client: httpx.AsyncClient, factory: AsyncCircuitBreakerFactory, http: HttpDetectors
 ) -> Detectors:
     """Raises SettingsError where a name stands for nothing, or a candidate speaks other words."""
+    words = settings.model_vocabularies
     vocabularies = {name: name for name in settings.model_servers} | http.vocabularies
-    _check(settings, vocabularies)
+    borrowed = {DetectorId(name): DetectorId(one.vocabulary) for name, one in words.items()}
+    _check(settings, vocabularies | borrowed)
     kserve = KServeModelServers(
         {name: str(url) for name, url in settings.model_servers.items()},
         client,
@@ -66,7 +70,8 @@ def detectors(
         served=Served(http, kserve, dict(settings.hedges)),
         model_servers=frozenset(settings.model_servers) - candidates,
         http=tuple(info for info in http.infos if info.id not in candidates),
-        vocabularies=http.vocabularies,
+        vocabularies=http.vocabularies | borrowed,
+        vocabulary_versions=http.vocabulary_versions | {DetectorId(n): one.version for n, one in words.items()},
         alternatives={str(name): tuple(map(str, others)) for name, others in settings.alternatives.items()},
         asking=Asking(monitor, Versions(dict(settings.detector_versions), key)),
     )
@@ -101,6 +106,11 @@ def _probes(settings: Settings, client: httpx.AsyncClient, http: HttpDetectors) 
 
 
 def _check(settings: Settings, vocabularies: Mapping[DetectorId, DetectorId]) -> None:
+    for name, words in settings.model_vocabularies.items():
+        place = f"ORCHESTRATION_MODEL_VOCABULARIES: {name}"
+        if name not in settings.model_servers:
+            raise SettingsError(f"{place}: no model server has this name")
+        check_edition(place, words.vocabulary, words.version, settings.vocabularies)
     if unknown := sorted(set(settings.hedges) - set(vocabularies)):
         raise SettingsError(f"ORCHESTRATION_HEDGES: {unknown[0]}: no model server or HTTP detector has this name")
     for name, rollout in settings.detector_versions.items():

@@ -11,6 +11,7 @@ from fastapi import Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from llama_mapper.chassis.guard import ADDED
+from llama_mapper.chassis.sealing import Unsealable
 from llama_mapper.contracts.identifiers import AnyTenantId, TenantId
 from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.problems import InvalidRequest, RateLimited, Unauthorized
@@ -113,7 +114,10 @@ class Gate:
         if self._codes is None:
             raise Unauthorized("one-time codes are not taken here")
         # Enrolled for the key's own tenant, which is not the one asked for where the platform administers.
-        await self._codes.verify(principal.subject.removeprefix("key:"), principal.tenants[0], code, self._now())
+        try:
+            await self._codes.verify(principal.subject.removeprefix("key:"), principal.tenants[0], code, self._now())
+        except Unsealable:
+            raise Unauthorized("the key's second factor cannot be read any more; enrol it again") from None
         return principal.model_copy(update={"amr": (*principal.amr, "otp"), "authenticated_at": self._now()})
 
     async def _count(self, request: Request, principal: Principal, tenant_id: TenantId, tenancy: Tenancy) -> None:

@@ -5,6 +5,7 @@ quota for the day as well. While Redis is away each pod counts for itself: more 
 """
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from throttled.exceptions import StoreUnavailableError
 from llama_mapper.chassis import metrics
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal
+from llama_mapper.identity.reaching import REST_SECONDS
 
 BURST_SHARE = 0.2
 """Of a minute's requests, how many may come at once."""
@@ -77,6 +79,7 @@ class Limits:
         self._address = per_minute("address", address)
         self._daily = daily
         self._shared = store
+        self._away_until = 0.0
         self._own = MemoryStore()
         self._limiters: dict[tuple[Limit, bool], Throttled] = {}
 
@@ -104,10 +107,11 @@ class Limits:
         return standings
 
     async def _one(self, limit: Limit, key: str, cost: int) -> Standing:
-        if self._shared is not None:
+        if self._shared is not None and time.monotonic() >= self._away_until:
             try:
                 return await self._counted(limit, key, cost, self._limiter(limit, self._shared))
             except (StoreUnavailableError, ValueError, TypeError):  # away, or its answers have another shape
+                self._away_until = time.monotonic() + REST_SECONDS
                 metrics.FALLBACKS.labels("limits.own").inc()
         return await self._counted(limit, key, cost, self._limiter(limit, self._own))
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from llama_mapper.chassis.sealing import Sealer
+from llama_mapper.contracts.identifiers import TenantId
 
 from ..entrance.entrance import STORE_SECONDS
+from ..ports import Policies
 from ..service import Orchestrator
 from ..settings import Settings
-from ..webhooks.callbacks import Patience, Webhooks
+from ..webhooks.callbacks import Hosts, Patience, Webhooks
 from ..webhooks.sending import Sender
 from ..webhooks.signing import WebhookSecrets
 from ..webhooks.targets import Targets
@@ -63,8 +65,18 @@ def wire_jobs(settings: Settings, orchestrator: Orchestrator) -> Jobs | None:
     return Jobs(
         store=store,
         worker=JobWorker(url, store, orchestrator, pace),
-        webhooks=Webhooks(redis, store, secrets, targets, Sender(), patience),
+        webhooks=Webhooks(redis, store, secrets, targets, Sender(), patience, _hosts_by(orchestrator.policy)),
         secrets=secrets,
         targets=targets,
         redis=redis,
     )
+
+
+def _hosts_by(policies: Policies) -> Hosts:
+    """What a tenant's configuration says when a callback is sent; nothing for a tenant that is no more."""
+
+    async def hosts(tenant_id: TenantId) -> Sequence[str] | None:
+        tenancy = await (await policies.pinned(tenant_id)).tenancy(tenant_id)
+        return tenancy.rules.callback_hosts if tenancy.known else ()
+
+    return hosts

@@ -45,6 +45,10 @@ class Pace:
     """While the store does not answer."""
 
 
+# How an answer of another shape than the store's own fails.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError)
+
+
 class JobWorker:
     def __init__(self, redis_url: str, jobs: RedisJobs, orchestrator: Orchestrator, pace: Pace) -> None:
         wait = BLOCK_MILLISECONDS / 1000 + 2
@@ -90,7 +94,7 @@ class JobWorker:
                 if taken is None:
                     slots.release()
                     continue
-            except RedisError:  # gone, or emptied: then the groups have to be made again
+            except (RedisError, *UNREADABLE):  # gone, or emptied: then the groups have to be made again
                 is_open = False
                 slots.release()
                 log.info("jobs.waiting", extra={"store": "jobs"})

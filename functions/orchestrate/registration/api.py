@@ -8,9 +8,8 @@ from fastapi import Depends, FastAPI, Path, Response
 from llama_mapper.chassis import correlation
 from llama_mapper.contracts.audit import Act, AuditEntry
 from llama_mapper.contracts.detection import DetectorHealth, HealthStatus
-from llama_mapper.contracts.events import PLATFORM
 from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId, TenantId
-from llama_mapper.contracts.problems import InsufficientRbac, NotFound
+from llama_mapper.contracts.problems import NotFound
 from llama_mapper.contracts.registration import (
     DescribedDetector,
     OfferedDetector,
@@ -19,7 +18,6 @@ from llama_mapper.contracts.registration import (
     RegisteredDetector,
 )
 from llama_mapper.identity.audit_logs import AuditLog
-from llama_mapper.identity.authentication import PLATFORM as ADMINISTRATOR
 from llama_mapper.identity.keys import utc_now
 
 from ..entrance.gate import Admitted, Gate
@@ -98,13 +96,7 @@ def add_detectors(
 
 
 def _add_changes(app: FastAPI, gate: Gate, registering: Registering, audit: AuditLog) -> None:
-    enter = gate.needs("detectors:write")
-
-    async def writes(admitted: Annotated[Admitted, Depends(enter)]) -> Admitted:
-        """What the tenant `platform` has is everybody's: a credential of the platform's own is needed for that."""
-        if admitted.tenant_id == PLATFORM and ADMINISTRATOR not in admitted.principal.tenants:
-            raise InsufficientRbac("only the platform's own credential registers for all tenants")
-        return admitted
+    writes = gate.needs("detectors:write")
 
     async def note(admitted: Admitted, act: Act, target: str) -> None:
         await audit.append(

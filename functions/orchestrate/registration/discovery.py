@@ -26,6 +26,8 @@ log = get_logger(__name__)
 
 WATCH_SECONDS = 300
 PAUSE_SECONDS = 5.0
+CLUSTER = "*"
+"""Whose breakers they are."""
 DESCRIBED = ("version", "family", "vocabulary", "vocabulary_version", "adapter", "health_path")
 
 
@@ -105,7 +107,7 @@ class Discovery:
 
     def _made(self, service: DetectorService) -> RegisteredDetector | None:
         try:
-            return self._workshop.make(described(service), "discovered")
+            return self._workshop.make(described(service), "discovered", CLUSTER)
         except (Problem, ValidationError, ValueError):
             return None
 

@@ -103,26 +103,29 @@ class Joined:
             seen = self._seen.setdefault(tenant, _Seen())
             self._seen.move_to_end(tenant)
             if seen.generation != generation:
-                seen.made = self._remade(await store.of(tenant), seen.made)
+                kept = await store.of(tenant)
+                if kept:
+                    await self._workshop.open()
+                seen.made = self._remade(tenant, kept, seen.made)
                 seen.generation = generation
         while len(self._seen) > MAX_TENANTS:
             gone, _ = self._seen.popitem(last=False)
             self._look_at.pop(gone, None)
 
     def _remade(
-        self, kept: Of, before: Mapping[DetectorId, RegisteredDetector]
+        self, owner: TenantId, kept: Of, before: Mapping[DetectorId, RegisteredDetector]
     ) -> dict[DetectorId, RegisteredDetector]:
         made = {}
         for name, one in kept.items():
             known = before.get(name)
-            if detector := known if known and known.kept == one else self._try(one):
+            if detector := known if known and known.kept == one else self._try(owner, one):
                 made[name] = detector
         return made
 
-    def _try(self, kept: Kept) -> RegisteredDetector | None:
+    def _try(self, owner: TenantId, kept: Kept) -> RegisteredDetector | None:
         """None where it no longer fits this release: an adapter or a vocabulary is gone."""
         try:
-            return self._workshop.make(kept, "registered")
+            return self._workshop.make(kept, "registered", owner)
         except Problem:
             metrics.FALLBACKS.labels("detectors.unfit").inc()
             log.warning("detector.unfit")

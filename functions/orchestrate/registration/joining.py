@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from purgatory import AsyncCircuitBreakerFactory
 from redis.asyncio import Redis
 
 from llama_mapper.chassis.sealing import Sealer
@@ -33,11 +34,13 @@ class Joining:
         await self.transport.aclose()
 
 
-def wire_joining(settings: Settings, orchestrator: Orchestrator, redis: "Redis | None") -> Joining:
+def wire_joining(
+    settings: Settings, orchestrator: Orchestrator, redis: "Redis | None", breakers: AsyncCircuitBreakerFactory
+) -> Joining:
     guard = Guard(settings.detector_networks)
     transport = GuardedTransport(guard)
     folders = (FOLDER / "http_adapters", *((settings.http_adapters,) if settings.http_adapters else ()))
-    workshop = Workshop(transport, folders, settings.vocabularies)
+    workshop = Workshop(transport, folders, settings.vocabularies, breakers)
     keyset = settings.keyset.get_secret_value() if settings.keyset else None
     store = RedisRegistrations(redis, Sealer(keyset)) if redis is not None and keyset else None
     namespace = settings.discovery_namespace

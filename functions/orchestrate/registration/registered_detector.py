@@ -1,6 +1,8 @@
 """A registration, made ready to be asked: by detect's contract or by a ready adapter, over guarded connections."""
 
-from dataclasses import dataclass, replace
+import asyncio
+import hashlib
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,13 @@ import httpx
 from purgatory import AsyncCircuitBreakerFactory
 from pydantic import ValidationError
 
-from llama_mapper.chassis.calls import BREAKER_FAILURES, BREAKER_SECONDS
 from llama_mapper.chassis.settings import SettingsError
 from llama_mapper.contracts.detection import DetectorInfo, DetectorReport
 from llama_mapper.contracts.identifiers import DetectorId
 from llama_mapper.contracts.problems import FieldError, Unprocessable
 from llama_mapper.contracts.registration import DetectorDefinition, Origin
 
+from ..detectors.breakers import breakers as in_memory
 from ..detectors.http_adapter import Adapter, read_adapter, vocabulary_editions, vocabulary_words
 from ..detectors.http_detectors import HttpDetectors
 from ..detectors.http_expressions import Evaluation
@@ -65,17 +67,22 @@ class Workshop:
     transport: httpx.AsyncBaseTransport
     adapters: tuple[Path, ...]
     vocabularies: Path
+    breakers: AsyncCircuitBreakerFactory = field(default_factory=lambda: in_memory(None))
 
-    def make(self, kept: Kept, origin: Origin) -> "RegisteredDetector":
-        """Check what can be checked without a call.
+    async def open(self) -> None:
+        """Read the vocabularies, beside the requests: it takes a quarter of a second, once."""
+        await asyncio.to_thread(vocabulary_words, self.vocabularies)
+
+    def make(self, kept: Kept, origin: Origin, owner: str) -> "RegisteredDetector":
+        """Check what can be checked without a call; *owner*'s detectors have breakers of their own.
 
         Raises:
             Unprocessable: an adapter, option, key or vocabulary does not fit; the field is named.
         """
         ready = self._by_adapter(kept) if kept.definition.adapter else self._by_contract(kept)
-        if self.vocabularies.is_dir():  # an image of this function alone does not hold them
+        if self.vocabularies.is_dir():  # an image of this function alone holds none; in a cluster they are mounted
             self._mapped(ready.vocabulary, kept.definition.vocabulary_version)
-        return RegisteredDetector(kept, origin, ready, self.transport)
+        return RegisteredDetector(kept, origin, ready, self.transport, self.breakers, owner)
 
     def _mapped(self, vocabulary: str, version: str) -> None:
         if vocabulary not in vocabulary_words(self.vocabularies):
@@ -94,6 +101,7 @@ class Workshop:
             said=_settings(kept),
             adapter=adapter,
             vocabulary=said.vocabulary or "",
+            edition=said.vocabulary_version,
             info=_info(said),
             words=words,
             url=said.url,
@@ -129,15 +137,23 @@ class Workshop:
 
 
 class RegisteredDetector:
-    """One detector of a tenant, of the platform or of the cluster; its breaker is its own."""
+    """One detector of a tenant, of the platform or of the cluster; its breaker is its own, and what changes it ends it."""
 
-    def __init__(self, kept: Kept, origin: Origin, ready: Ready, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self,
+        kept: Kept,
+        origin: Origin,
+        ready: Ready,
+        transport: httpx.AsyncBaseTransport,
+        breakers: AsyncCircuitBreakerFactory,
+        owner: str,
+    ) -> None:
         self.kept, self.origin, self.info = kept, origin, ready.info
         self.vocabulary = DetectorId(ready.vocabulary)
         self._definition = kept.definition
         self._client = httpx.AsyncClient(transport=ConnectWithin(transport, self._definition.connect_timeout_seconds))
-        breakers = AsyncCircuitBreakerFactory(default_threshold=BREAKER_FAILURES, default_ttl=BREAKER_SECONDS)
-        self._http = HttpDetectors.of({ready.info.id: ready}, self._client, breakers)
+        circuits = {ready.info.id: _circuit(kept, owner)}
+        self._http = HttpDetectors.of({ready.info.id: ready}, self._client, breakers, circuits)
 
     async def detect(self, content: str, seconds: float) -> DetectorReport:
         """Ask it.
@@ -165,6 +181,12 @@ class RegisteredDetector:
         return answer.status_code == 200
 
 
+def _circuit(kept: Kept, owner: str) -> str:
+    """The same in every replica, and another one for each tenant and change."""
+    said = f"{kept.changed_at.isoformat()} {kept.definition.model_dump_json()}"
+    return f"own:{owner}:{kept.definition.id}:{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
 def _settings(kept: Kept) -> HttpDetector:
     said = kept.definition
     try:
@@ -176,6 +198,7 @@ def _settings(kept: Kept) -> HttpDetector:
                 "options": {name: list(value) if isinstance(value, tuple) else value
                             for name, value in said.options.items()} if said.adapter else {},
                 "vocabulary": said.vocabulary,
+                "vocabulary_version": said.vocabulary_version,
                 "version": said.version,
                 "family": said.family,
                 "at_least": said.at_least,

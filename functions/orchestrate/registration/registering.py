@@ -109,7 +109,8 @@ class Registering:
 
     async def _try(self, tenant_id: TenantId, kept: Kept) -> None:
         await self._reachable(tenant_id, kept.definition.url)
-        detector = self._workshop.make(kept, "registered")
+        await self._workshop.open()
+        detector = self._workshop.make(kept, "registered", tenant_id)
         try:
             await detector.detect(TRIAL, kept.definition.timeout_seconds)
         except Problem as problem:

@@ -113,11 +113,11 @@ class RedisRegistrations:
     async def generations(self, tenants: Sequence[TenantId]) -> tuple[int, ...]:
         with reached("the store of detectors"):
             found = await self._redis.mget([_key(tenant, "generation") for tenant in tenants])
-        return tuple(int(number or 0) for number in found)
+            return tuple(int(number or 0) for number in found)
 
     async def of(self, tenant_id: TenantId) -> Of:
         with reached("the store of detectors"):
-            sealed = await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(_key(tenant_id, "kept")))
+            sealed = dict(await cast(Awaitable[dict[bytes, bytes]], self._redis.hgetall(_key(tenant_id, "kept"))))
         opened = {DetectorId(name.decode()): self._opened(tenant_id, name, each) for name, each in sealed.items()}
         return {name: kept for name, kept in opened.items() if kept}
 

@@ -2,11 +2,13 @@
 
 A window ends with a sentence where it can, else at white space. It begins so far in front of the last one's end that
 whatever is no longer than the overlap lies whole in one window, wherever it was cut: and so does a run without white
-space (a key, a token) of up to ``LONGEST_RUN``. No window reaches in front of its own beginning, so what lies there is
+space (a key, a token, something encoded) of up to ``LONGEST_RUN``; of a longer one the windows begin where its code can
+be read from. No window reaches in front of its own beginning, so what lies there is
 done with: that is what may be shown.
 """
 
 import re
+import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +21,9 @@ BACKLOG = 4_000
 """Where more has come than was judged, one longer window is cheaper than many."""
 _SENTENCE_END = re.compile(r"(?:[.!?…][\"')\]]*\s)|[。！？\n]")
 _SPACE = re.compile(r"\s")
+_CODE = string.ascii_letters + string.digits + "+/_-"
+_CODE_CHARACTERS = 8
+"""Base32 is read in eights, base64 in fours, hexadecimal in twos."""
 
 Pair = tuple[VendorFinding, Mapping]
 _Key = tuple[str, str, str, object]
@@ -57,6 +62,7 @@ class Cutter:
         self.released = 0
         self.judged = 0
         self._start = 0
+        self._encoded = 0  # where the run at the end of what was judged began
 
     @property
     def received(self) -> int:
@@ -74,6 +80,7 @@ class Cutter:
         if not size and not (ended and self._start < self.judged):
             return None
         last = ended and size == len(self._fresh)
+        self._encoded = self._run_start(self._fresh[:size])
         self._kept += self._fresh[:size]
         self._fresh = self._fresh[size:]
         self.judged += size
@@ -93,7 +100,13 @@ class Cutter:
         lowest = max(0, place - LONGEST_RUN)
         while place > lowest and not _SPACE.match(self._kept, place - 1):
             place -= 1
+        if self._encoded < self.released + place:
+            place = max(0, place - (self.released + place - self._encoded) % _CODE_CHARACTERS)
         return max(self._start, self.released + place)
+
+    def _run_start(self, more: str) -> int:
+        front = len(more.rstrip(_CODE))
+        return self.judged + front if front else self._encoded
 
 
 def _size(fresh: str, sizes: Sizes, ended: bool) -> int:

@@ -21,7 +21,7 @@ from llama_mapper.contracts.tenants import (
     TenantVersions,
 )
 from llama_mapper.identity.audit_logs import AuditLog
-from llama_mapper.identity.authentication import PLATFORM
+from llama_mapper.identity.authentication import is_platforms
 from llama_mapper.identity.keys import utc_now
 from llama_mapper.taxonomy import load
 
@@ -34,7 +34,7 @@ OTHERS_VERSION = "If-Match names another version than the newest"
 
 
 def side_of(principal: Principal) -> By:
-    return "platform" if PLATFORM in principal.tenants else "own"
+    return "platform" if is_platforms(principal) else "own"
 
 
 @dataclass(frozen=True, slots=True)

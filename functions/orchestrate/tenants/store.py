@@ -93,8 +93,8 @@ class RedisTenants:
         keys = [self._name("current"), self._name("changed"), self._name("counter")]
         with reached("the store of tenants"):
             now, whole, told = await self._since(keys=keys, args=[-1 if counter is None else counter])
-        pairs = zip(told[::2], told[1::2], strict=True)
-        return Changes(int(now), {TenantId(name.decode()): _read(kept) for name, kept in pairs}, bool(whole))
+            pairs = zip(told[::2], told[1::2], strict=True)
+            return Changes(int(now), {TenantId(name.decode()): _read(kept) for name, kept in pairs}, bool(whole))
 
     async def append(self, version: TenantVersion) -> bool:
         tenant_id = version.tenant_id

@@ -8,7 +8,7 @@ sent again. The receiver may get one twice: ``webhook-id`` is the same.
 import asyncio
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
@@ -41,6 +41,14 @@ KEPT_SECONDS = 2 * 86_400
 """How old a job may be whose dead callback is still kept; the job itself is gone by then."""
 
 
+Hosts = Callable[[TenantId], Awaitable[Sequence[str] | None]]
+"""Those that a tenant allows now; None where it leaves that to the settings. Raises Unavailable."""
+
+
+async def any_host(_: TenantId) -> None:
+    """No tenant says anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How often a callback is sent at most, and the pauses between: *first_seconds*, each three times the last."""
@@ -64,6 +72,7 @@ class Webhooks:
         targets: Targets,
         sender: Sender,
         patience: Patience,
+        hosts: Hosts = any_host,
     ) -> None:
         self._redis = redis
         self._jobs = jobs
@@ -71,6 +80,7 @@ class Webhooks:
         self._targets = targets
         self._sender = sender
         self._patience = patience
+        self._hosts = hosts
         self._loop: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -118,7 +128,7 @@ class Webhooks:
                 if member:
                     await self._one(named(member))
                     continue
-            except (RedisError, Unavailable):
+            except (RedisError, Unavailable, ValueError, TypeError):
                 log.info("callbacks.waiting", extra={"store": "callbacks"})
             await asyncio.sleep(self._patience.look_seconds)
 
@@ -151,8 +161,12 @@ class Webhooks:
             return "address.lost", True
         body = record.job.model_dump_json().encode()
         try:
+            among = await self._hosts(names.tenant_id)
+        except Unavailable:
+            return "no_policy", False
+        try:
             keys = (await self._secrets.of(names.tenant_id)).signing(utc_now())
-            target = await self._targets.resolve(url, names.tenant_id)
+            target = await self._targets.resolve(url, names.tenant_id, among)
             status = await self._sender.send(target, sign(keys, names.job_id, utc_now(), body), body)
         except TargetRefused as refused:
             return str(refused), True

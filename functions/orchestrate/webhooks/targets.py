@@ -106,22 +106,20 @@ class Targets:
             InvalidRequest: what is wrong with it; the address is not quoted.
         """
         try:
-            _, host, _, _ = self._parsed(url, tenant_id)
-            if among is not None and not _listed(host, among):
-                raise TargetRefused("target.host")
+            self._parsed(url, tenant_id, among)
         except TargetRefused as refused:
             error = FieldError(field=f"header.{CALLBACK_HEADER}", message=_WORDS[str(refused)])
             raise InvalidRequest(f"check: header.{CALLBACK_HEADER}", errors=(error,)) from None
         return url
 
-    async def resolve(self, url: str, tenant_id: TenantId) -> Target:
-        """Say where to connect for *url*.
+    async def resolve(self, url: str, tenant_id: TenantId, among: Sequence[str] | None = None) -> Target:
+        """Say where to connect for *url*; *among* is the tenant's own list as it is now.
 
         Raises:
             TargetRefused: not there.
             OSError: the name has no address now.
         """
-        scheme, host, port, path = self._parsed(url, tenant_id)
+        scheme, host, port, path = self._parsed(url, tenant_id, among)
         found = [_parsed_address(one) for one in await self._resolver(host, port)]
         if not found:
             raise OSError("no address")
@@ -131,7 +129,13 @@ class Targets:
             raise TargetRefused("target.not_public")
         return Target(scheme, host, port, path, str(found[0]))
 
-    def _parsed(self, url: str, tenant_id: TenantId) -> tuple[str, str, int, str]:
+    def _parsed(self, url: str, tenant_id: TenantId, among: Sequence[str] | None) -> tuple[str, str, int, str]:
+        scheme, host, port, path = self._allowed(url, tenant_id)
+        if among is not None and not _listed(host, among):
+            raise TargetRefused("target.host")
+        return scheme, host, port, path
+
+    def _allowed(self, url: str, tenant_id: TenantId) -> tuple[str, str, int, str]:
         if self._loopback and _LOOPBACK.fullmatch(url):
             parts = urlsplit(url)
             return "http", str(parts.hostname), _port(parts, 80), parts.path or "/"

@@ -6,9 +6,9 @@ A breaker opens after as many failures in a row as its factory says (five) and l
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import stamina
@@ -138,18 +138,40 @@ class ServiceClient:
             RequestTimeout: the deadline passed.
             Unprocessable: the service refused the request (4xx).
         """
-        headers = {
-            "Content-Type": "application/json",
-            correlation.HEADER: correlation.current(),
-            "X-Tenant-ID": tenant_id,
-        }
         content = body.model_dump_json(exclude_none=True).encode()
-        named: tracing.Attributes = {"http.request.method": "POST", "server.address": self.name}
+        sent = {"method": "POST", "content": content, "headers": {"Content-Type": "application/json"}}
+        return await self._ask(path, sent, answer, timeout_seconds, tenant_id, attempts)
+
+    async def get(
+        self,
+        path: str,
+        params: Sequence[tuple[str, str]],
+        answer: type[Answer],
+        *,
+        timeout_seconds: float,
+        tenant_id: TenantId,
+        attempts: int = 2,
+    ) -> Answer:
+        """Ask *path* with *params* and parse the answer; raises what ``post`` does."""
+        sent = {"method": "GET", "params": list(params)}
+        return await self._ask(path, sent, answer, timeout_seconds, tenant_id, attempts)
+
+    async def _ask(
+        self,
+        path: str,
+        sent: Mapping[str, Any],
+        answer: type[Answer],
+        timeout_seconds: float,
+        tenant_id: TenantId,
+        attempts: int,
+    ) -> Answer:
+        headers = {**sent.get("headers", {}), correlation.HEADER: correlation.current(), "X-Tenant-ID": tenant_id}
+        named: tracing.Attributes = {"http.request.method": sent["method"], "server.address": self.name}
 
         async def once(seconds: float) -> httpx.Response:
-            return await self._once(path, content, headers, seconds)
+            return await self._once(path, {**sent, "headers": headers}, seconds)
 
-        with tracing.span(f"POST {self.name}", SpanKind.CLIENT, named):
+        with tracing.span(f"{sent['method']} {self.name}", SpanKind.CLIENT, named):
             if trace := correlation.traceparent():
                 headers["traceparent"] = trace
             response = await insist(
@@ -162,9 +184,9 @@ class ServiceClient:
         except ValidationError as error:
             raise DetectorCommunicationFailed(f"{self.name} answered in a shape we do not know") from error
 
-    async def _once(self, path: str, content: bytes, headers: dict[str, str], seconds: float) -> httpx.Response:
+    async def _once(self, path: str, sent: Mapping[str, Any], seconds: float) -> httpx.Response:
         try:
-            response = await self._client.post(self._base_url + path, content=content, headers=headers, timeout=seconds)
+            response = await self._client.request(url=self._base_url + path, timeout=seconds, **sent)
         except httpx.TimeoutException:
             raise  # the deadline's, not tried again
         except httpx.HTTPError as error:

@@ -17,7 +17,7 @@ GROUP, VERSION, PLURAL, KIND = "llama-mapper.io", "v1alpha1", "canaries", "Canar
 
 KubernetesName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$")]
 StorageUri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*://[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,399}$")]
-Percent = Annotated[int, Number, Field(ge=0, le=100)]
+Percent = Annotated[int, Field(ge=0, le=100), Number]
 ReasonWord = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]([A-Za-z0-9_,:-]{0,126}[A-Za-z0-9_])?$")]
 """One word in the way of Kubernetes' conditions."""
 Explanation = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]*$")]

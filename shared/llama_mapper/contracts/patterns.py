@@ -71,8 +71,12 @@ class PatternFinding(Wire):
 
 
 class PatternsResponse(Wire):
-    """The answer; ``series_tested`` is what q values are corrected for."""
+    """The answer; ``series_tested`` is what q values are corrected for.
+
+    ``series_left_out`` are rarer series beyond the number that one search takes.
+    """
 
     period: Period
     series_tested: NonNegativeInt
+    series_left_out: NonNegativeInt = 0
     patterns: tuple[PatternFinding, ...]

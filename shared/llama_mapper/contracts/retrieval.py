@@ -1,6 +1,7 @@
 """analyze: POST /api/v1/rag/query, what the rules say. Quoted passages with their citation, or no answer."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -34,6 +35,9 @@ class RetrievalResponse(Wire):
     abstained: bool
     passages: tuple[Passage, ...]
     knowledge_version: Token
+    retrieval: Literal["hybrid", "lexical"] = Field(
+        default="hybrid", description="lexical: words alone were compared, the embedding model is not installed"
+    )
 
     @model_validator(mode="after")
     def _quotes_or_abstains(self) -> "RetrievalResponse":

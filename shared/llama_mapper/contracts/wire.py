@@ -43,10 +43,10 @@ def _number(value: Any) -> Any:
 Number = BeforeValidator(_number)
 """Refuses what pydantic alone would make a number of, and our OpenAPI documents do not allow: true, "1"."""
 
-Confidence = Annotated[float, Number, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Severity = Annotated[int, Number, Field(ge=0, le=4)]
-Milliseconds = Annotated[float, Number, Field(ge=0.0, allow_inf_nan=False)]
-Microdollars = Annotated[float, Number, Field(ge=0.0, allow_inf_nan=False)]
+Confidence = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False), Number]
+Severity = Annotated[int, Field(ge=0, le=4), Number]
+Milliseconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
+Microdollars = Annotated[float, Field(ge=0.0, allow_inf_nan=False), Number]
 """Millionths of a dollar: one answer of a small model costs a few of them."""
 
 # What a label never holds but a leaked value does: an address, a long number, a key-like run, a paragraph.
@@ -95,7 +95,7 @@ Question = Annotated[
 """A question about rules, never about a person: one line, and no value in it."""
 
 VendorSeverity = (
-    Annotated[float, Number, Field(ge=-1000, le=1000, allow_inf_nan=False)]
+    Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False), Number]
     | Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}$")]
 )
 """The vendor's own grade, a number or a word on its scale."""

@@ -7,6 +7,7 @@ credential's: ``X-Tenant-ID`` chooses among several, and one that the credential
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from llama_mapper.contracts.events import PLATFORM
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import Principal
 from llama_mapper.contracts.problems import FieldError, InsufficientRbac, InvalidRequest, Unauthorized
@@ -14,7 +15,8 @@ from llama_mapper.contracts.problems import FieldError, InsufficientRbac, Invali
 from .keys import PREFIX, Keys, utc_now
 from .tokens import Tokens
 
-PLATFORM = TenantId("*")
+EVERY_TENANT = TenantId("*")
+"""Among a credential's tenants it makes it the platform's own, and stands nowhere else: no request is for it."""
 OPEN = Principal(subject="open", kind="open")
 
 
@@ -64,19 +66,32 @@ def _presented(headers: Mapping[str, str]) -> str | None:
     return credential.strip()
 
 
+def is_platforms(principal: Principal) -> bool:
+    """Whether the platform itself asks."""
+    return EVERY_TENANT in principal.tenants
+
+
 def tenant_of(principal: Principal, asked: TenantId | None) -> TenantId:
     """Return the tenant a request is for.
 
     Raises:
-        InsufficientRbac: the credential is bound to other tenants.
+        InsufficientRbac: the credential is bound to other tenants, or the request is for ``PLATFORM``, under which what
+            all tenants share stands, and another than the platform asks.
         InvalidRequest: it is not said which of several, or nobody said anything.
     """
+    tenant_id = _tenant_of(principal, asked)
+    if tenant_id == PLATFORM and not is_platforms(principal):
+        raise InsufficientRbac("only the platform's own credential acts for all tenants")
+    return tenant_id
+
+
+def _tenant_of(principal: Principal, asked: TenantId | None) -> TenantId:
     if principal.kind == "open":
         if asked is None:
             fault = FieldError(field="X-Tenant-ID", message="Field required")
             raise InvalidRequest("check: X-Tenant-ID", errors=(fault,))
         return asked
-    if PLATFORM in principal.tenants:
+    if is_platforms(principal):
         if asked is None:
             raise InvalidRequest("the platform's credential belongs to every tenant: say which by X-Tenant-ID")
         return asked  # policies/access says what it may do there

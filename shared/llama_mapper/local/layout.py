@@ -117,6 +117,7 @@ class Layout:
             "ORCHESTRATION_ANALYZE_URL": self.url("analyze"),
             "ORCHESTRATION_RECORD_URL": self.url("record"),
             "ORCHESTRATION_REDIS_URL": store,
+            "ANALYSIS_RECORD_URL": self.url("record"),
             "CONSOLE_ORCHESTRATE_URL": self.url("orchestrate"),
             "CONSOLE_ANALYZE_URL": self.url("analyze"),
             "CONSOLE_MAPPER_URL": self.url("mapper"),

@@ -31,7 +31,7 @@ class MiniLM:
     every batch holds texts of one length.
     """
 
-    def __init__(self, threads: int = 1) -> None:
+    def __init__(self, threads: int = 1, max_tokens: int = _MAX_TOKENS) -> None:
         import onnxruntime
         from tokenizers import Tokenizer
 
@@ -44,7 +44,7 @@ class MiniLM:
             name = next(n for n in files.namelist() if n.endswith("tokenizer.json"))
             self._tokenizer = Tokenizer.from_str(files.read(name).decode("utf-8"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_MAX_TOKENS)
+        self._tokenizer.enable_truncation(max_tokens)
 
     def embed(self, texts: Sequence[str]) -> "Floats":
         import numpy as np

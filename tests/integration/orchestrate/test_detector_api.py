@@ -51,12 +51,8 @@ async def door(
     for name, value in given.items():
         monkeypatch.setenv(f"ORCHESTRATION_{name}", value)
     monkeypatch.setenv("K_SINK", services.url + BROKER)
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.joining.aclose()
-        await module.outbox.aclose()
-        await module.door.aclose()
-        await module.client.aclose()
 
 
 KEYSET = new_keyset()

@@ -137,6 +137,64 @@ def test_a_body_over_the_limit_is_refused_and_one_under_it_passes(client: httpx.
     assert client.post(PATH + "/batch", json={"items": items}).status_code == 200
 
 
+def test_a_stream_is_answered_while_it_is_sent(ways: tuple[Edge, int]) -> None:
+    head = (
+        f"POST {PATH}/stream HTTP/1.1\r\nHost: localhost\r\nX-Tenant-ID: demo\r\n"
+        "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    text = f"{' '.join(ATTACKS)} Write to someone@example.org and to nobody else, please. " * 5
+    with socket.create_connection(("127.0.0.1", ways[0].port), timeout=30) as wire:
+        wire.sendall(head.encode() + _chunk({"detector_types": ["words"]}) + _chunk({"chunk": text}))
+        received = b""
+        while b'"type":"verdict"' not in received:  # before the end is sent; a wait for it would end by the timeout
+            received += (more := wire.recv(65_536))
+            assert more, received
+        assert received.startswith(b"HTTP/1.1 200 ")
+        assert b'"final"' not in received
+        wire.sendall(_chunk({"end": True}) + b"0\r\n\r\n")
+        while b'"type":"final"' not in received:
+            received += (more := wire.recv(65_536))
+            assert more, received
+
+
+@pytest.mark.parametrize(
+    ("headers", "query"),
+    [
+        ({"X-Tenant-ID": f"{SQL}{CANARY}"}, ""),
+        ({"User-Agent": "sqlmap/1.8"}, ""),
+        ({"X-HTTP-Method-Override": "DELETE"}, ""),
+        ({"Content-Type": "text/xml"}, ""),
+        ({"Content-Encoding": "gzip"}, ""),
+        ({}, "?a=1"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+@pytest.mark.parametrize("path", [f"{PATH}/stream", f"{PATH}/batch", "/v1/moderations"])
+def test_where_the_body_is_not_looked_at_all_else_is(
+    client: httpx.Client, headers: dict[str, str], query: str, path: str
+) -> None:
+    body, kind = b'{"items": [{"content": "hello"}]}', "application/json"
+    if path.endswith("stream"):
+        body, kind = b'{}\n{"chunk": "hello"}\n{"end": true}\n', "application/x-ndjson"
+    answer = client.post(f"{path}{query}", content=body, headers={"Content-Type": kind} | headers)
+    problem(answer, 403)
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_stream_may_be_sent_with_and_without_its_length(client: httpx.Client, chunked: bool) -> None:
+    lines = [b'{"detector_types": ["words"]}\n', b'{"chunk": "' + b"hello " * 3000 + b'"}\n', b'{"end": true}\n']
+    lines[1:2] = lines[1:2] * 2
+    content = iter(lines) if chunked else b"".join(lines)
+    answer = client.post(f"{PATH}/stream", content=content, headers={"Content-Type": "application/x-ndjson"})
+    assert (answer.status_code, '"final"' in answer.text) == (200, True), answer.text[-300:]
+
+
+def _chunk(line: dict[str, object]) -> bytes:
+    data = json.dumps(line).encode() + b"\n"
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
 def test_what_the_caller_says_of_where_it_comes_from_is_not_handed_on(client: httpx.Client) -> None:
     headers = {"X-Forwarded-For": "10.9.8.7", "X-Original-URL": "/metrics", "Forwarded": "for=10.9.8.7"}
     assert client.get("/health", headers=headers).json() == {"status": "ok"}

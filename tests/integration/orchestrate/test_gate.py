@@ -59,11 +59,8 @@ async def door(
     for name, value in given.items():
         monkeypatch.setenv(f"ORCHESTRATION_{name}", value)
     monkeypatch.setenv("K_SINK", services.url + BROKER)
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.outbox.aclose()
-        await module.door.aclose()
-        await module.client.aclose()
 
 
 @pytest.fixture
@@ -210,6 +207,16 @@ async def test_who_says_not_who_they_are_has_the_narrow_limit(
     async with door(services, url, monkeypatch, REQUESTS_PER_MINUTE_ADDRESS="5") as client:
         answers = [await client.post(PATH, json=WORDS, headers={"X-Tenant-ID": "demo"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
+
+
+async def test_a_forged_address_gives_no_more_requests(
+    services: Services, redis: Redis, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with door(services, url, monkeypatch, REQUESTS_PER_MINUTE_ADDRESS="5") as client:
+        forged = [{"X-Tenant-ID": "demo", "X-Forwarded-For": f"203.0.113.{number}"} for number in range(2)]
+        answers = [await client.post(PATH, json=WORDS, headers=headers) for headers in forged]
+    assert answers[0].status_code == 200
+    refused(answers[1], 429, "RATE_LIMITED")
 
 
 async def test_the_same_idempotency_key_gives_the_same_answer_and_one_event(

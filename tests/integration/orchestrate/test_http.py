@@ -36,9 +36,8 @@ async def client(services: Services, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
     monkeypatch.setenv("K_SINK", services.url + BROKER)
     monkeypatch.setenv("ORCHESTRATION_HMAC_KEY", "a key of the test")
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")  # must not be used
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.client.aclose()
 
 
 def problem(response: httpx.Response, status: int) -> dict[str, Any]:

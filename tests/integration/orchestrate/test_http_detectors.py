@@ -20,7 +20,7 @@ from mapper_serving.vocabulary import Vocabularies, read_all
 from tests.fakes.functions import serving
 from tests.fakes.services import BROKER, JSON, Services, running
 from tests.fakes.subscriber import Answer, Received, Subscriber, listening
-from tests.fakes.vendors import AZURE, BEDROCK, CONTENT, DLP, OPENAI, chat
+from tests.fakes.vendors import AZURE, BEDROCK, CONTENT, DLP, OPENAI, chat, v2
 
 DEMO = {"X-Tenant-ID": "demo"}
 SAID = {
@@ -29,6 +29,11 @@ SAID = {
     "/v2/projects/p/locations/global/content:inspect": DLP,
     "/guardrail/g/version/DRAFT/apply": BEDROCK,
     "/v1/chat/completions": chat("unsafe\nS5"),
+    "/api/v1/text/contents": [[{"start": 0, "end": 3, "detection": "PERSON", "detection_type": "pii", "score": 0.9}]],
+    "/v1/models/toxicity:predict": {"predictions": [{"insult": 0.9}]},
+    "/v1/models/mine:predict": {"predictions": [{"insult": 0.9}]},
+    "/v1/models/keys:predict": {"predictions": [{"USERNAME": 0.9}]},
+    "/v2/models/toxicity/infer": v2(0.1, 0.9),
 }
 DETECTORS: dict[str, dict[str, Any]] = {
     "openai": {"adapter": "openai-moderation"},
@@ -37,7 +42,26 @@ DETECTORS: dict[str, dict[str, Any]] = {
     "bedrock": {"adapter": "aws-bedrock-guardrails-pii", "options": {"region": "eu-west-1", "guardrail": "g"}},
     "guard-two": {"adapter": "llama-guard", "version": "2-8b", "vocabulary": "llama-guard"},
     "guard-three": {"adapter": "llama-guard"},
+    "trusty": {"adapter": "trustyai-detectors", "options": {"detector_id": "ner"}, "vocabulary": "presidio"},
+    "trusty-three": {
+        "adapter": "trustyai-detectors",
+        "options": {"detector_id": "ner"},
+        "vocabulary": "presidio",
+        "version": "3",
+    },
+    "toxic": {
+        "adapter": "kserve-v1",
+        "options": {"model": "toxicity"},
+        "vocabulary": "detoxify",
+        "vocabulary_version": "unbiased",
+    },
+    "toxic-two": {
+        "adapter": "kserve-v2",
+        "options": {"model": "toxicity", "classes": ["toxicity", "insult"]},
+        "vocabulary": "detoxify-original",
+    },
 }
+MODELS = {"mine": {"vocabulary": "detoxify", "version": "original"}, "keys": {"vocabulary": "starpii"}}
 
 
 @pytest.fixture
@@ -93,15 +117,17 @@ async def client(
     monkeypatch.setenv("VENDOR_KEY", "key-1")
     monkeypatch.setenv("AWS_KEYS", "AKID:secret")
     monkeypatch.setenv("ORCHESTRATION_HTTP_DETECTORS", json.dumps(entries))
+    servers = {name: f"{vendor.url}/v1/models/{name}:predict" for name in MODELS}
+    monkeypatch.setenv("ORCHESTRATION_MODEL_SERVERS", json.dumps(servers))
+    monkeypatch.setenv("ORCHESTRATION_MODEL_VOCABULARIES", json.dumps(MODELS))
     monkeypatch.setenv("ORCHESTRATION_DEADLINE_SECONDS", "30")
     monkeypatch.setenv("ORCHESTRATION_MAPPER_BUDGET_SECONDS", "20")
     monkeypatch.setenv("ORCHESTRATION_DETECT_URL", services.url)
     monkeypatch.setenv("ORCHESTRATION_ANALYZE_URL", services.url)
     monkeypatch.setenv("ORCHESTRATION_MAPPER_URL", mapper.url)
     monkeypatch.setenv("K_SINK", services.url + BROKER)
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.client.aclose()
 
 
 async def ask(client: httpx.AsyncClient, *names: str) -> httpx.Response:
@@ -119,6 +145,12 @@ async def ask(client: httpx.AsyncClient, *names: str) -> httpx.Response:
         ("bedrock", {"PII.Contact.Email", "PII.Person.Name", "OTHER.Unknown"}),
         ("guard-two", {"HARM.SpecializedAdvice"}),
         ("guard-three", {"HARM.Speech.Defamation"}),
+        ("trusty", {"PII.Person.Name"}),
+        ("trusty-three", {"PII.Person.Name"}),
+        ("toxic", {"HARM.Speech.Insult"}),
+        ("toxic-two", {"HARM.Speech.Insult"}),
+        ("keys", {"PII.Online.Username"}),
+        ("mine", {"HARM.Speech.Insult"}),
     ],
 )
 async def test_a_vendors_words_become_canonical_labels(

@@ -50,12 +50,8 @@ async def client(
     monkeypatch.setenv("ORCHESTRATION_KEYSET", KEYSET)
     monkeypatch.setenv("ORCHESTRATION_PEPPER", PEPPER)
     monkeypatch.setenv("ORCHESTRATION_CALLBACK_LOOPBACK", "true")
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.jobs.aclose()
-        await module.outbox.aclose()
-        await module.door.aclose()
-        await module.client.aclose()
 
 
 def mapper(client: httpx.AsyncClient, tenant: str = "demo") -> AsyncLlamaMapper:
@@ -185,7 +181,7 @@ async def test_nothing_of_the_content_is_left_in_the_store(client: httpx.AsyncCl
 
 async def test_without_a_store_jobs_say_what_they_need(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATION_DETECT_URL", services.url)
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         asked: list[tuple[str, str, Any]] = [
             ("POST", PATH, WORDS),
             ("POST", "/api/v1/orchestrate", WORDS | {"processing_mode": "async"}),
@@ -197,4 +193,3 @@ async def test_without_a_store_jobs_say_what_they_need(services: Services, monke
             response = await client.request(method, path, json=body, headers=DEMO)
             assert response.status_code == 503, path
             assert "ORCHESTRATION_KEYSET" in response.json()["detail"]
-        await module.client.aclose()

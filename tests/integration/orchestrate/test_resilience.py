@@ -66,11 +66,7 @@ def configure(services: Services, monkeypatch: pytest.MonkeyPatch) -> Callable[.
 @asynccontextmanager
 async def orchestrate() -> AsyncIterator[tuple[httpx.AsyncClient, ModuleType]]:
     async with serving("orchestrate") as (client, module):
-        try:
-            yield client, module
-        finally:
-            await module.orchestrator.asking.aclose()
-            await module.client.aclose()
+        yield client, module
 
 
 def predict(server: Subscriber, name: str) -> str:
@@ -214,6 +210,9 @@ async def test_a_candidate_version_answers_for_its_share_and_is_no_detector_of_i
     ("setting", "value"),
     [
         ("HEDGES", {"nobody": {"after_seconds": 0.1}}),
+        ("MODEL_VOCABULARIES", {"nobody": {"vocabulary": "presidio"}}),
+        ("MODEL_VOCABULARIES", {"model": {"vocabulary": "nobodys"}}),
+        ("MODEL_VOCABULARIES", {"model": {"vocabulary": "llama-guard"}}),
         ("DETECTOR_VERSIONS", {"nobody": {"candidates": [{"detector": "model", "share": 0.1}]}}),
         ("DETECTOR_VERSIONS", {"model": {"candidates": [{"detector": "model", "share": 0.1}]}}),
         ("DETECTOR_VERSIONS", {"model": {"candidates": [{"detector": "nobody", "share": 0.1}]}}),

@@ -45,11 +45,8 @@ async def replica(services: Services, url: str, monkeypatch: pytest.MonkeyPatch)
     for name, value in (given | {"REDIS_URL": url, "PEPPER": PEPPER, "KEYSET": KEYSET}).items():
         monkeypatch.setenv(f"ORCHESTRATION_{name}", value)
     monkeypatch.setenv("K_SINK", services.url + BROKER)
-    async with serving("orchestrate") as (client, module):
+    async with serving("orchestrate") as (client, _):
         yield client
-        await module.outbox.aclose()
-        await module.door.aclose()
-        await module.client.aclose()
 
 
 @pytest.fixture
@@ -139,11 +136,11 @@ async def test_what_would_loosen_is_refused_by_name(own: Administrator) -> None:
 async def test_another_tenants_configuration_is_neither_read_nor_written(
     client: httpx.AsyncClient, own: Administrator, platform: Administrator, redis: Redis
 ) -> None:
-    await platform.put(at("acme"), '"0"', requests_per_day=77)
+    await platform.put(at("acme"), '"0"', requests_per_day=7_654_321)
     for path in (at("acme"), at("acme", "/versions"), at("acme", "/versions/1"), at("never-there")):
         answer = await own.get(path)
         refused(answer, 403, "INSUFFICIENT_RBAC")
-        assert "77" not in answer.text
+        assert "7654321" not in answer.text
     refused(await own.put(at("acme"), '"1"'), 403, "INSUFFICIENT_RBAC")
     refused(await own.back(at("acme"), '"1"', 1), 403, "INSUFFICIENT_RBAC")
     assert (await platform.get(at("acme"))).json()["version"] == 1

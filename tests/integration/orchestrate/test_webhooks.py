@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from functions.orchestrate.jobs.records import PREFIX
 from functions.orchestrate.jobs.store import DUE, RedisJobs
-from functions.orchestrate.webhooks.callbacks import Patience, Webhooks
+from functions.orchestrate.webhooks.callbacks import Hosts, Patience, Webhooks, any_host
 from functions.orchestrate.webhooks.sending import NotSent, Sender
 from functions.orchestrate.webhooks.signing import WebhookSecrets
 from functions.orchestrate.webhooks.targets import Target, Targets
@@ -24,7 +24,7 @@ from llama_mapper.chassis.sealing import Sealer
 from llama_mapper.client import WrongSignature, verify_webhook
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.jobs import Job
-from llama_mapper.contracts.problems import NotFound
+from llama_mapper.contracts.problems import NotFound, Unavailable
 from tests.fakes.free_ports import free_port
 from tests.fakes.jobs import KEYSET, names, order, store
 from tests.fakes.orchestration import DEMO
@@ -35,9 +35,11 @@ OTHER = TenantId("other")
 
 
 @asynccontextmanager
-async def calling(redis: Redis, jobs: RedisJobs, targets: Targets | None = None) -> AsyncIterator[Webhooks]:
+async def calling(
+    redis: Redis, jobs: RedisJobs, targets: Targets | None = None, hosts: Hosts = any_host
+) -> AsyncIterator[Webhooks]:
     targets = targets or Targets(loopback=True)
-    webhooks = Webhooks(redis, jobs, WebhookSecrets(redis, Sealer(KEYSET)), targets, Sender(), QUICK)
+    webhooks = Webhooks(redis, jobs, WebhookSecrets(redis, Sealer(KEYSET)), targets, Sender(), QUICK, hosts)
     webhooks.start()
     try:
         yield webhooks
@@ -154,6 +156,35 @@ async def test_a_name_that_leads_inside_by_now_is_not_called(redis: Redis) -> No
         await settled(redis)
         assert [one.outcome for one in (await webhooks.dead(DEMO)).callbacks] == ["target.not_public"]
     assert receiver.received == []
+
+
+async def test_a_host_that_the_tenant_allows_no_more_is_not_called(redis: Redis) -> None:
+    jobs = store(redis)
+
+    async def elsewhere(tenant_id: TenantId) -> Sequence[str]:
+        return ("hooks.example.org",) if tenant_id == DEMO else ("127.0.0.1",)
+
+    async with listening(saying(Answer(204))) as receiver, calling(redis, jobs, hosts=elsewhere) as webhooks:
+        await cancelled(jobs, receiver.url + "/hook")
+        await settled(redis)
+        assert [one.outcome for one in (await webhooks.dead(DEMO)).callbacks] == ["target.host"]
+        assert receiver.received == []
+        await cancelled(jobs, receiver.url + "/hook", OTHER)
+        await receiver.next()
+
+
+async def test_while_nobody_can_say_what_a_tenant_allows_its_callbacks_wait(redis: Redis) -> None:
+    jobs, away = store(redis), [True]
+
+    async def hosts(_: TenantId) -> None:
+        if away and away.pop():
+            raise Unavailable("the policy does not answer")
+
+    async with listening(saying(Answer(204))) as receiver, calling(redis, jobs, hosts=hosts) as webhooks:
+        await cancelled(jobs, receiver.url + "/hook")
+        await receiver.next()
+        await settled(redis)
+        assert (await webhooks.dead(DEMO)).callbacks == ()
 
 
 async def test_neither_address_nor_secret_is_kept_in_clear(redis: Redis) -> None:

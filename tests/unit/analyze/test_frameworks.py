@@ -14,6 +14,7 @@ from llama_mapper.taxonomy import Taxonomy, load
 from tests.fakes.findings import found
 
 FOLDER = Path(Settings.model_fields["frameworks"].default)
+NAMES = ("eu-ai-act", "gdpr", "hipaa", "iso27001", "iso42001", "nist-ai-rmf", "nist-csf", "pci-dss", "soc2")
 
 
 def control(name: str) -> dict[str, str]:
@@ -28,6 +29,7 @@ MINIMAL: dict[str, Any] = {
     "framework": "rules",
     "name": "Some rules",
     "edition": "First",
+    "published": "2023-12",
     "effective": "2024-01-01",
     "reference": "https://example.org/rules",
     "version": "2026.11",
@@ -74,6 +76,8 @@ def test_the_minimal_file_is_read(write: Write) -> None:
         ({"framework": "other"}, "calls itself other"),
         ({"framework": "Not An Id"}, "framework: "),
         ({"edition": None}, "edition: Field required"),
+        ({"published": "2023"}, "published: "),
+        ({"stages": [{"since": "2025-01-01", "scope": "b"}, {"since": "2024-01-01", "scope": "a"}]}, "order of time"),
         ({"effective": "soon"}, "effective: "),
         ({"version": "not one word"}, "version: "),
         ({"kontrols": []}, "kontrols: "),
@@ -159,7 +163,7 @@ def test_the_version_changes_with_any_file_even_where_its_own_version_was_forgot
 
 
 def test_frameworks_are_chosen_by_name_each_once(shipped: Frameworks) -> None:
-    assert [one.framework for one in shipped.named(None)] == ["gdpr", "hipaa", "iso27001", "soc2"]
+    assert tuple(one.framework for one in shipped.named(None)) == NAMES
     assert [one.framework for one in shipped.named(["soc2", "gdpr", "soc2"])] == ["soc2", "gdpr"]
     assert shipped.named([]) == ()
 
@@ -168,11 +172,27 @@ def test_unknown_frameworks_are_refused_by_place_with_the_known_ones_named(shipp
     with pytest.raises(InvalidRequest) as refused:
         shipped.named(["soc2", "canary", "gdpr", "hippa"])
     assert [error.field for error in refused.value.errors] == ["frameworks.1", "frameworks.3"]
-    assert "gdpr, hipaa, iso27001, soc2" in refused.value.errors[0].message
+    assert "eu-ai-act, gdpr, hipaa" in refused.value.errors[0].message
     assert "canary" not in refused.value.document("correlation-1").model_dump_json()
 
 
-@pytest.mark.parametrize("name", ["gdpr", "hipaa", "iso27001", "soc2"])
+def test_where_none_is_named_the_default_ones_answer() -> None:
+    some = Frameworks.load(FOLDER, default=("soc2", "gdpr"))
+    assert [one.framework for one in some.named(None)] == ["gdpr", "soc2"]
+    assert [one.framework for one in some.named(["pci-dss"])] == ["pci-dss"]
+    assert [result.framework for result in some.results([found()], None)] == ["gdpr", "soc2"]
+
+
+def test_the_settings_name_frameworks_that_are_there(shipped: Frameworks) -> None:
+    assert set(Settings.model_fields["default_frameworks"].default) <= set(NAMES)
+
+
+def test_a_default_that_is_not_there_stops_the_start() -> None:
+    with pytest.raises(FrameworkError, match="no framework hippa here"):
+        Frameworks.load(FOLDER, default=("hippa",))
+
+
+@pytest.mark.parametrize("name", NAMES)
 class TestEachFramework:
     def test_resolves_every_label_to_controls_or_to_a_reason(
         self, shipped: Frameworks, taxonomy: Taxonomy, name: str
@@ -222,6 +242,13 @@ class TestEachFramework:
         ("gdpr", "PII.Biometric", "Art. 9(1)"),
         ("soc2", "SECRET.Credential.Password", "CC6.1"),
         ("iso27001", "PII.Contact.Email", "A.5.34"),
+        ("eu-ai-act", "SECURITY.DataPoisoning", "Art. 15(5)"),
+        ("eu-ai-act", "HARM.Weapons.CBRNE", "Art. 55(1)(b)"),
+        ("iso42001", "SECURITY.SupplyChain", "A.10.3"),
+        ("nist-ai-rmf", "QUALITY.Ungrounded", "AI 600-1 2.2"),
+        ("nist-csf", "SECRET.Credential.Password", "PR.AA-01"),
+        ("pci-dss", "PII.Financial.PaymentCard.Number", "12.10.7"),
+        ("pci-dss", "PII.Financial.PaymentCard.SecurityCode", "3.3.1.2"),
     ],
 )
 def test_a_label_touches_the_control_one_expects(
@@ -232,7 +259,8 @@ def test_a_label_touches_the_control_one_expects(
 
 
 @pytest.mark.parametrize(
-    ("framework", "label"), [("gdpr", "HARM.Speech.Profanity"), ("hipaa", "IP"), ("gdpr", "PII.Financial.BankCode")]
+    ("framework", "label"),
+    [("gdpr", "HARM.Speech.Profanity"), ("hipaa", "IP"), ("gdpr", "PII.Financial.BankCode"), ("pci-dss", "PII.Health")],
 )
 def test_where_nothing_fits_that_is_said(shipped: Frameworks, framework: str, label: str) -> None:
     (result,) = shipped.results([found(label)], [framework])

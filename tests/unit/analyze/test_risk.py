@@ -12,7 +12,9 @@ from llama_mapper.contracts.analysis import CanonicalFinding, Risk
 from llama_mapper.taxonomy import load
 from tests.fakes.findings import found
 
-FRAMEWORKS = Frameworks.load(Path(Settings.model_fields["frameworks"].default))
+FRAMEWORKS = Frameworks.load(
+    Path(Settings.model_fields["frameworks"].default), Settings.model_fields["default_frameworks"].default
+)
 LABELS = [label.name for label in load().labels]
 
 

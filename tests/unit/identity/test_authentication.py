@@ -2,6 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from llama_mapper.contracts.events import PLATFORM as SHARED
 from llama_mapper.contracts.identifiers import TenantId
 from llama_mapper.contracts.identity import NewApiKey, Principal
 from llama_mapper.contracts.problems import InsufficientRbac, InvalidRequest, Problem, Unauthorized
@@ -76,6 +77,9 @@ def test_the_header_chooses_among_the_credentials_tenants(
         (bound(), None, InvalidRequest),
         (bound(DEMO, OTHER), None, InvalidRequest),
         (OPEN, None, InvalidRequest),
+        (bound(SHARED), None, InsufficientRbac),
+        (bound(DEMO, SHARED), SHARED, InsufficientRbac),
+        (OPEN, SHARED, InsufficientRbac),
     ],
 )
 def test_and_never_adds_one(principal: Principal, asked: TenantId | None, problem: type[Problem]) -> None:
@@ -88,6 +92,10 @@ PLATFORM = Principal(subject="key:" + "a" * 12, kind="key", tenants=(TenantId("*
 
 def test_the_platforms_credential_belongs_to_the_tenant_that_is_named() -> None:
     assert tenant_of(PLATFORM, DEMO) == DEMO
+
+
+def test_and_alone_acts_for_what_all_tenants_share() -> None:
+    assert tenant_of(PLATFORM, SHARED) == SHARED
 
 
 def test_and_to_none_where_none_is_named() -> None:

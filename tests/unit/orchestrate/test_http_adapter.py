@@ -136,6 +136,10 @@ def test_what_is_no_adapter_is_refused(tmp_path: Path, text: str) -> None:
             "what goes into detector-id",
         ),
         ({"secret_env": None, "secret_file": "/nowhere/at/all"}, "mine.secret_file"),
+        (
+            {"adapter": "kserve-v1", "vocabulary": "detoxify", "options": {"model": "m"}},
+            "detoxify has several editions",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_the_adapter_are_refused(tmp_path: Path, said: dict[str, Any], named: str) -> None:

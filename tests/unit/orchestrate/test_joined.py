@@ -119,7 +119,9 @@ async def test_while_the_store_is_away_the_last_known_are_used() -> None:
 async def test_the_tenants_own_stands_before_the_platforms_and_that_before_the_clusters() -> None:
     store = MemoryRegistrations()
     made = workshop()
-    cluster = {DetectorId(name): made.make(kept(name, "cluster"), "discovered") for name in ("one", "two", "three")}
+    cluster = {
+        DetectorId(name): made.make(kept(name, "cluster"), "discovered", "*") for name in ("one", "two", "three")
+    }
     joined = Joined(store, made, lambda: cluster)
     await store.put(PLATFORM, kept("one", "platform"), new=True)
     await store.put(PLATFORM, kept("two", "platform"), new=True)

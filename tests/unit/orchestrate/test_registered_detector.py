@@ -1,7 +1,7 @@
 """What a registered detector is asked, and how its answer is read."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,15 @@ SPAN = {"start": 7, "end": 14}
 def made(handler: Any, key: str | None = None, **more: Any) -> RegisteredDetector:
     said = registration("https://judge.example.org/any/path", **more)
     kept = Kept.model_validate({"definition": said, "api_key": key, "registered_at": NOW, "changed_at": NOW})
-    workshop = Workshop(
+    return workshop(handler).make(kept, "registered", "demo")
+
+
+def workshop(handler: Any) -> Workshop:
+    return Workshop(
         httpx.MockTransport(handler),
         (ROOT / "functions/orchestrate/http_adapters",),
         ROOT / "inference-services/mapper/vocabularies",
     )
-    return workshop.make(kept, "registered")
 
 
 def answer(**changes: Any) -> dict[str, Any]:
@@ -122,14 +125,22 @@ async def test_a_connection_gets_the_time_that_was_registered() -> None:
     assert asked[0].extensions["timeout"]["connect"] == 0.25
 
 
-async def test_its_breaker_is_its_own() -> None:
-    bad, good = made(lambda _: httpx.Response(500)), made(lambda _: httpx.Response(200, json=answer()))
+async def test_its_breaker_is_that_of_its_tenant_and_of_this_registration() -> None:
+    status = [500]
+    replica = workshop(lambda _: httpx.Response(status[0], json=answer()))
+    said = registration("https://judge.example.org/any/path")
+    kept = Kept.model_validate({"definition": said, "registered_at": NOW, "changed_at": NOW})
+    changed = kept.model_copy(update={"changed_at": NOW + timedelta(seconds=1)})
+    bad = replica.make(kept, "registered", "demo")
     for _ in range(5):
         with pytest.raises(Problem):
             await bad.detect(CONTENT, 5.0)
-    with pytest.raises(Unavailable, match="resting"):
-        await bad.detect(CONTENT, 5.0)
-    assert (await good.detect(CONTENT, 5.0)).status == "ok"
+    status[0] = 200
+    for same in (bad, replica.make(kept, "registered", "demo")):
+        with pytest.raises(Unavailable, match="resting"):
+            await same.detect(CONTENT, 5.0)
+    for other in (replica.make(kept, "registered", "other"), replica.make(changed, "registered", "demo")):
+        assert (await other.detect(CONTENT, 5.0)).status == "ok"
 
 
 async def test_a_redirect_is_not_followed() -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -237,3 +238,31 @@ def test_options_are_those_of_a_request() -> None:
         "mask",
         ("words",),
     )
+
+
+HIDDEN = base64.b64encode(b"please write to MAIL-bob@x and to nobody else in this house").decode()
+BROKEN = "MA\u200bIL-bo\u200bb@x"
+
+
+@pytest.mark.parametrize("disguised", [HIDDEN, BROKEN])
+@pytest.mark.parametrize("size", [1, 7, 50, 1000])
+async def test_what_is_disguised_is_found_at_its_place_in_the_stream(disguised: str, size: int) -> None:
+    text = f"{TEXT[:150]} {disguised} {TEXT[150:]}".replace("MAIL-bob@x.", "him.")
+    start = text.index(disguised)
+    lines = await streamed(fakes(), [text[i : i + size] for i in range(0, len(text), size)])
+    assert [(f.label, [(s.start, s.end) for s in f.spans]) for f in final(lines).findings] == [
+        ("PII.Contact.Email", [(start, start + len(disguised))])
+    ]
+    shown = [line.hold_back for line in verdicts(lines)]
+    assert not any(start < place < start + len(disguised) for place in shown)
+
+
+@pytest.mark.parametrize("front", ["", "data=", "x "])
+@pytest.mark.parametrize("lead", [2400, 2401, 2403, 3002])
+async def test_what_is_encoded_in_a_longer_run_than_a_window_holds_is_found(front: str, lead: int) -> None:
+    limits = StreamLimits(LIMITS.sizes, max_characters=10_000)
+    said = ("a " * 2000)[:lead] + " MAIL-bob@x " + "and so on " * 20
+    text = front + base64.b64encode(said.encode()).decode()
+    stream = await opened(fakes().orchestrator, StreamRequest(), Asker(DEMO, CORRELATION, authenticated=False), limits)
+    lines = [line async for line in stream.lines(chunks(text[i : i + 40] for i in range(0, len(text), 40)))]
+    assert [f.label for f in final(lines).findings] == ["PII.Contact.Email"]

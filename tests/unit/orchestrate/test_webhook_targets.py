@@ -208,3 +208,13 @@ def test_a_tenants_own_configuration_narrows_the_list_further(host: str, may: bo
 def test_an_empty_list_of_its_own_lets_a_tenant_call_nobody() -> None:
     with pytest.raises(InvalidRequest):
         Targets({}).check("https://example.org/hook", DEMO, ())
+
+
+async def test_a_list_that_is_narrower_by_now_holds_when_it_is_sent() -> None:
+    targets = Targets({"demo": ("hooks.example.org",)}, resolver=Names(["93.184.215.14"]))
+    assert (await targets.resolve("https://hooks.example.org/", DEMO, ("*.example.org",))).host == "hooks.example.org"
+    for among in ((), ("other.example.org",)):
+        with pytest.raises(TargetRefused, match=r"target\.host"):
+            await targets.resolve("https://hooks.example.org/", DEMO, among)
+    with pytest.raises(TargetRefused, match=r"target\.host"):
+        await targets.resolve("https://other.example.org/", DEMO, ("other.example.org",))

@@ -1,0 +1,1 @@
+"""What the frameworks ask and what was judged: gaps, crosswalks, released versions and their differences."""
