@@ -1,4 +1,4 @@
-"""analyze: risk, controls, patterns and what the rules say over HTTP, and the reply to mapped findings on the broker."""
+"""analyze: risk, controls, patterns and what rules say over HTTP, and the reply to mapped findings on the broker."""
 
 import httpx
 from fastapi import FastAPI

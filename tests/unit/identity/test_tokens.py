@@ -144,7 +144,7 @@ async def test_a_person_has_one_pseudonym_that_does_not_tell_who(tokens: Tokens,
     one, again = await tokens.verify(provider.sign()), await tokens.verify(provider.sign(kid="ec"))
     other = await tokens.verify(provider.sign({"sub": "bob@example.org"}))
     assert one.subject == again.subject != other.subject
-    assert "ada" not in one.model_dump_json()
+    assert "ada@" not in one.model_dump_json()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ async def test_a_judged_content_leaves_its_decision_and_not_itself(lines: io.Str
     assert line["decision_id"] == answer.request_id
     assert line["action"] == answer.decision.action
     assert "canary" not in lines.getvalue()
-    assert "4111" not in lines.getvalue()
+    assert "4111 1111" not in lines.getvalue()
 
 
 @pytest.mark.parametrize(
