@@ -173,7 +173,6 @@ def test_operations_are_answered_everywhere(system: System, part: str, path: str
         (b'{"content": "x", "priority": "soon"}', "priority"),
         (b'{"content": "x", "s3cr3tfield": 1}', "(unknown field)"),
         (b'{"content": "x", "detector_types": ["presidio", "s3cr3tname"]}', "detector_types.1"),
-        (b'{"content": "x", "processing_mode": "async"}', "processing_mode"),
     ],
 )
 def test_bad_input_is_named_by_field_and_never_by_value(system: System, body: bytes, field: str) -> None:
