@@ -27,9 +27,13 @@ _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzin
 def _checked(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     for name, at in (("from", start), ("to", end)):
         if not _EARLIEST <= at <= _LATEST:
-            raise InvalidRequest("a time is out of range", errors=(FieldError(field=name, message="out of range"),))
+            raise InvalidRequest(
+                "a time is out of range", errors=(FieldError(field=f"query.{name}", message="out of range"),)
+            )
     if end <= start:
-        raise InvalidRequest("to must be later than from", errors=(FieldError(field="to", message="not after from"),))
+        raise InvalidRequest(
+            "to must be later than from", errors=(FieldError(field="query.to", message="not after from"),)
+        )
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
@@ -55,7 +59,7 @@ async def series(
     width = series_queries.SECONDS[bucket]
     first, last = int(start.timestamp()) // width, -(-int(end.timestamp()) // width)
     if last - first > MAX_BUCKETS:
-        wide = FieldError(field="to", message=f"at most {MAX_BUCKETS} buckets")
+        wide = FieldError(field="query.to", message=f"at most {MAX_BUCKETS} buckets")
         raise InvalidRequest("the span is too long for this bucket", errors=(wide,))
     last = max(last, first + 1)
     begins = datetime.fromtimestamp(first * width, UTC)

@@ -15,7 +15,7 @@ def test_the_page_is_as_the_tests_are(page: str) -> None:
 
 
 def test_every_attack_has_a_name_of_its_own() -> None:
-    names = [(one.kind, one.name) for one in (*ATTACKS, *ELSEWHERE)]
+    names = [(one.kind, one.name) for one in ATTACKS] + [(one.kind, one.name) for one in ELSEWHERE]
     assert len(names) == len(set(names))
     assert len(names) >= 100
 

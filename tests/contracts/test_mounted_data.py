@@ -67,3 +67,9 @@ def test_the_classifiers_words_are_those_of_their_vocabularies() -> None:
     for detector, head in told["ORCHESTRATION_MODEL_HEADS"].items():
         for word in head["classes"]:
             assert vocabularies.lookup(detector, head["version"], word), (detector, word)
+
+
+def test_the_frameworks_fit_too() -> None:
+    folder = ROOT / "functions" / "analyze" / "frameworks"
+    text = "".join(path.read_text("utf-8") for path in folder.glob("*.yaml"))
+    assert len(text.replace("\n", "\\n").replace('"', '\\"')) < 0.9 * ANNOTATIONS, "mount them as two ConfigMaps"

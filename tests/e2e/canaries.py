@@ -87,7 +87,7 @@ class Search:
     def through_redis(self, redis: "Redis", when: str) -> None:
         """Every key and value, read as what it is and as the store would dump it."""
         for name in list(redis.scan_iter()):
-            kind = redis.type(name)
+            kind: Any = redis.type(name)
             value = _READ.get(kind, lambda *_: None)(redis, name)
             self.through(f"Redis {when} {name!r}", repr(value).encode() + name + _bytes(value))
             self.through(f"Redis dump {when} {name!r}", redis.dump(name) or b"")

@@ -210,6 +210,9 @@ def refused_in_every_way(caller: Caller, system: System) -> None:
         assert answer.status_code == 400
         caller.search.through(f"problem of {part}", answer.content)
     assert httpx.post(system.ingress, content=CONTENT.encode(), timeout=10).status_code == 400
+
+
+def reported_by_others(system: System) -> None:
     leaking: Json = {"detector": "presidio", "label": f"EMAIL {EMAIL} {AWS_KEY}"}  # a producer that breaks the contract
     assert report(system, leaking, "canary-leaked").status_code == 202
     assert report(system, {"detector": "gitleaks", "label": "github-pat"}, "canary-report").status_code == 202
@@ -228,6 +231,11 @@ def test_the_canaries_are_nowhere_while_it_runs_and_after_its_end(system: System
         answer = judge(system, {"content": CONTENT}, **{"X-Correlation-ID": "canary-http"})
         assert answer.status_code == 200
         wait_until_recorded(system, "canary-http")
+        # Before the event that breaks the contract, which the broker has to keep as it came until it is delivered.
+        log = b"".join(one.read_bytes() for one in (run / "valkey").rglob("*.aof"))
+        search.through("append-only file while it runs", log)
+        assert b"orchestrate:jobs:claim:demo" in log, "contents waited here, sealed"
+        reported_by_others(system)
         wait_until_recorded(system, "canary-report")
         for part in ("orchestrate", "detect", "mapper", "analyze", "record", "broker"):
             search.through(f"metrics of {part}", httpx.get(system.urls[part] + "/metrics", timeout=10).content)
@@ -235,9 +243,6 @@ def test_the_canaries_are_nowhere_while_it_runs_and_after_its_end(system: System
             said = httpx.get(f"{system.urls['record']}/api/v1/{what}", headers=HEADERS, timeout=10)
             search.through(f"record's {what}", said.content)
         search.through_redis(redis, "at the end")
-        log = b"".join(one.read_bytes() for one in (run / "valkey").rglob("*.aof"))
-        search.through("append-only file while it runs", log)
-        assert b"orchestrate:jobs:claim:demo" in log, "contents waited here, sealed"
         redis.save()  # which also writes the append-only file anew
     consumed = "process io.llama-mapper.finding.reported.v1"
     wait_for(lambda: b"".join(one.read_bytes() for one in run.glob("logs/*")).find(consumed.encode()) > 0, "spans", 30)

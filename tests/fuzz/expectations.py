@@ -64,6 +64,7 @@ class Expectation:
 _EVENT = "which of several bodies fits is said by ce-type, and a schema cannot tie a header to a body"
 _RULES = "a span ends after it starts and a label is no value: rules that a schema cannot hold"
 _QUESTION = "a question holds no value, and names no framework that is not known"
+_PERIOD = "a period ends after it starts, and is no longer than can be counted at once"
 _KNOWN = "a name that fits the pattern need not be one that is known"
 _ADDRESS = "an address that fits the pattern need not be one that may be called"
 _TENANT = "the address and X-Tenant-ID have to name one tenant"
@@ -80,10 +81,13 @@ EXPECTATIONS: Sequence[Expectation] = (
     Expectation("analyze", "POST /api/v1/compliance/gaps", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/risk-score", POSITIVE, _KNOWN, ("400",)),
     Expectation("analyze", "POST /api/v1/rag/query", POSITIVE, _QUESTION, ("400",)),
+    Expectation("analyze", "POST /api/v1/patterns", POSITIVE, _PERIOD, ("400",)),
     Expectation("analyze", "POST /events", POSITIVE, _RULES, ("422",)),
     Expectation("detect", "POST /api/v1/detect", POSITIVE, _KNOWN, ("413", "422")),
     Expectation("record", "POST /events", POSITIVE, _EVENT, ("422",)),
     Expectation("record", "GET /api/v1/experiments", POSITIVE, _KNOWN, ("400",)),
+    Expectation("record", "GET /api/v1/series", POSITIVE, _PERIOD, ("400",)),
+    Expectation("record", "GET /api/v1/pairs", POSITIVE, _PERIOD, ("400",)),
     Expectation("mapper", "POST /api/v1/map", POSITIVE, _KNOWN, ("400",)),
     Expectation(
         "mapper", "POST /api/v1/map/batch", POSITIVE, "many long findings are more bytes than are taken", ("413",)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ class Siege:
         return await self.world.client.request(method, path, json=body, headers=dict(headers or {}))
 
 
-Attempt = Callable[[Siege], Awaitable[httpx.Response]]
+Attempt = Callable[[Siege], Coroutine[Any, Any, httpx.Response]]
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ INVALID, UNPROCESSABLE = (400, "INVALID_REQUEST"), (422, "UNPROCESSABLE")
 
 
 def _with_token(make: Callable[[Any], str]) -> Attempt:
-    def attempt(siege: Siege) -> Awaitable[httpx.Response]:
+    def attempt(siege: Siege) -> Coroutine[Any, Any, httpx.Response]:
         return siege.send("POST", JUDGE, WORDS, {"Authorization": f"Bearer {make(PROVIDER)}"})
 
     return attempt
 
 
 def _with_key(make: Callable[[str, Any], str]) -> Attempt:
-    def attempt(siege: Siege) -> Awaitable[httpx.Response]:
+    def attempt(siege: Siege) -> Coroutine[Any, Any, httpx.Response]:
         known = type("Known", (), {"id": siege.own.key_id})
         return siege.send("POST", JUDGE, WORDS, {"X-API-Key": make(siege.own.key, known)})
 
@@ -145,7 +145,7 @@ async def _guessed_codes(siege: Siege) -> httpx.Response:
 def _claims(method: str, path: str, body: Any = None, **claims: Any) -> Attempt:
     """With an administrator's token of alder's, but for *claims*."""
 
-    def attempt(siege: Siege) -> Awaitable[httpx.Response]:
+    def attempt(siege: Siege) -> Coroutine[Any, Any, httpx.Response]:
         return siege.send(method, path, body, siege.world.administrator(ALDER, **claims))
 
     return attempt
@@ -154,7 +154,7 @@ def _claims(method: str, path: str, body: Any = None, **claims: Any) -> Attempt:
 def _alders(method: str, path: Callable[[Siege], str], body: Any = None, **headers: str) -> Attempt:
     """As alder's administrator."""
 
-    def attempt(siege: Siege) -> Awaitable[httpx.Response]:
+    def attempt(siege: Siege) -> Coroutine[Any, Any, httpx.Response]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return siege.world.ask(ALDER, method, path(siege), body, named)
 

@@ -129,6 +129,8 @@ OPERATIONS: tuple[Operation, ...] = (
         ("POST /api/v1/analyze", _NONE, ()),
         ("POST /api/v1/risk-score", _NONE, ()),
         ("POST /api/v1/compliance", _NONE, ()),
+        ("POST /api/v1/compliance/gaps", _NONE, ()),
+        ("POST /api/v1/compliance/gaps", _NONE, ()),
         ("POST /api/v1/rag/query", _NONE, ()),
     ),
     *_of("detect", "nothing", ("POST /api/v1/detect", _NONE, ()), ("GET /api/v1/detectors", _NONE, ())),

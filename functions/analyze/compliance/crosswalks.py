@@ -1,8 +1,8 @@
 """How controls of different frameworks relate: crosswalks.yaml, by the set theory of NIST IR 8477.
 
 A relation compares what two controls ask for, as sets: ``subset`` means that all the first asks for is among what the
-second asks for, and that the second asks for more. ``intersects`` promises nothing but common ground. What is not listed
-is not said to be unrelated: only relations that could be justified are here.
+second asks for, and that the second asks for more. ``intersects`` promises nothing but common ground. What is not
+listed is not said to be unrelated: only relations that could be justified are here.
 """
 
 from collections.abc import Iterator, Mapping

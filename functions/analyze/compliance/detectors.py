@@ -9,11 +9,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from llama_mapper.contracts.compliance import DetectorRan, Reach
+from llama_mapper.contracts.compliance import DetectorRan, Reach, VersionPattern
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyDetectorId, CanonicalLabel, DetectorId
 from llama_mapper.contracts.wire import Token, Wire
 
 FILE = Path(__file__).with_name("detectors.json")
+
+
+Able = tuple[DetectorId, tuple[str, ...]]
+"""A detector and the versions that report the same labels."""
 
 
 class DetectorsError(ValueError):
@@ -28,7 +32,7 @@ class Speaker(Wire):
 
     detector: AnyDetectorId
     aliases: tuple[AnyDetectorId, ...] = ()
-    versions: tuple[str, ...]
+    versions: tuple[VersionPattern, ...]
     runs: bool = True
     labels: tuple[AnyCanonicalLabel, ...]
 
@@ -62,12 +66,10 @@ class Speakers(Wire):
         return frozenset[CanonicalLabel].intersection(*(frozenset(speaker.labels) for speaker in speakers))
 
     @cached_property
-    def could_run(self) -> dict[DetectorId, frozenset[CanonicalLabel]]:
-        """Every detector that can be switched on, with what some version of it reports."""
-        found: dict[DetectorId, frozenset[CanonicalLabel]] = {}
-        for speaker in sorted((s for s in self.speakers if s.runs), key=lambda s: s.detector):
-            found[speaker.detector] = found.get(speaker.detector, frozenset()) | frozenset(speaker.labels)
-        return found
+    def could_run(self) -> dict[Able, frozenset[CanonicalLabel]]:
+        """Every detector that can be switched on, by its versions, with what they report."""
+        able = sorted((s for s in self.speakers if s.runs), key=lambda s: (s.detector, s.versions))
+        return {(speaker.detector, speaker.versions): frozenset(speaker.labels) for speaker in able}
 
 
 def read(path: Path = FILE) -> Speakers:

@@ -28,7 +28,7 @@ from llama_mapper.contracts.identifiers import CanonicalLabel, DetectorId
 from llama_mapper.taxonomy import Taxonomy
 
 from ..frameworks import Control, Framework, Frameworks
-from .detectors import Speakers, reach
+from .detectors import Able, Speakers, reach
 
 NO_FINDING = ("SAFETY_NEGATIVE", "SAFETY_NEGATIVE.NONE", "OTHER", "OTHER.Unknown")
 CLOSING_SHOWN = 5
@@ -39,17 +39,21 @@ class Judged(NamedTuple):
 
     seen: Mapping[CanonicalLabel, int]
     reaches: Mapping[CanonicalLabel, Reach]
-    others: Mapping[DetectorId, frozenset[CanonicalLabel]]
+    others: Mapping[Able, frozenset[CanonicalLabel]]
 
     def missing(self, labels: Iterable[CanonicalLabel]) -> tuple[CanonicalLabel, ...]:
         """Those of *labels* that nobody judged and nobody saw."""
         return tuple(i for i in labels if self.reaches.get(i) in ("broader", "none") and i not in self.seen)
 
     def closing(self, labels: Iterable[CanonicalLabel]) -> tuple[ClosingDetector, ...]:
-        """The detectors that report some of *labels*, most first."""
+        """The detectors that report some of *labels*, most first, each in the versions that report most of them."""
         wanted = frozenset(labels)
-        able = [ClosingDetector(detector=d, labels=len(wanted & can)) for d, can in self.others.items() if wanted & can]
-        return tuple(sorted(able, key=lambda each: (-each.labels, each.detector)))
+        best: dict[DetectorId, ClosingDetector] = {}
+        for (detector, versions), can in self.others.items():
+            count = len(wanted & can)
+            if count and (detector not in best or count > best[detector].labels):
+                best[detector] = ClosingDetector(detector=detector, versions=versions, labels=count)
+        return tuple(sorted(best.values(), key=lambda each: (-each.labels, each.detector)))
 
 
 def gaps(request: GapsRequest, frameworks: Frameworks, taxonomy: Taxonomy, speakers: Speakers) -> GapsResponse:
@@ -69,7 +73,7 @@ def gaps(request: GapsRequest, frameworks: Frameworks, taxonomy: Taxonomy, speak
     judged = Judged(
         seen=seen,
         reaches={label: reach(label, reported) for label in known},
-        others={d: labels for d, labels in speakers.could_run.items() if d not in ran},
+        others={able: labels for able, labels in speakers.could_run.items() if able[0] not in ran},
     )
     counts = Counter(judged.reaches.values())
     return GapsResponse(
@@ -98,8 +102,8 @@ def _names(detector: str, speakers: Speakers) -> set[str]:
 
 def _label_gap(label: CanonicalLabel, judged: Judged) -> LabelGap:
     how = judged.reaches[label]
-    able = sum(label in can for can in judged.others.values())
-    return LabelGap(label=label, reach="broader" if how == "broader" else "none", reported_by=able)
+    able = {detector for (detector, _), can in judged.others.items() if label in can}
+    return LabelGap(label=label, reach="broader" if how == "broader" else "none", reported_by=len(able))
 
 
 def _framework(framework: Framework, judged: Judged, taxonomy: Taxonomy) -> FrameworkGaps:
@@ -165,10 +169,10 @@ def _steps(wanting: Mapping[str, Sequence[CanonicalLabel]], judged: Judged) -> t
     left = {control: frozenset(labels) for control, labels in wanting.items()}
     steps: list[ClosingStep] = []
     while left:
-        opened = {d: [c for c, labels in left.items() if labels & can] for d, can in judged.others.items()}
-        best = min(opened, key=lambda d: (-len(opened[d]), d), default=None)
+        opened = {able: [c for c, labels in left.items() if labels & can] for able, can in judged.others.items()}
+        best = min(opened, key=lambda able: (-len(opened[able]), able), default=None)
         if best is None or not opened[best]:
             break
-        steps.append(ClosingStep(detector=best, controls=len(opened[best])))
+        steps.append(ClosingStep(detector=best[0], versions=best[1], controls=len(opened[best])))
         left = {control: labels for control, labels in left.items() if control not in opened[best]}
     return tuple(steps)

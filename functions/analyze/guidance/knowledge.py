@@ -75,6 +75,11 @@ class Known:
         """What a search reads."""
         return f"{self.written.title}. {self.written.text}"
 
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The whole, then what it is made of: a question is often about one sentence of it."""
+        return (self.text, self.written.title, *re.split(r"(?<=[.;:]) ", self.written.text))
+
 
 class Knowledge:
     """All passages of a folder; *version* is the newest of the files' and a digest that changes with any of them."""
@@ -91,7 +96,9 @@ class Knowledge:
         whole = hashlib.sha256("\n".join(file.model_dump_json() for file in ordered).encode())
         self.version = f"{max(file.version for file in ordered)}+{whole.hexdigest()[:8]}"
         # What vectors are made of: a corrected date or citation leaves them as they are.
-        self.digest = hashlib.sha256("\n".join(known.text for known in self.passages).encode()).hexdigest()
+        self.digest = hashlib.sha256(
+            "\n".join(piece for known in self.passages for piece in known.pieces).encode()
+        ).hexdigest()
 
     @classmethod
     def load(cls, folder: Path) -> "Knowledge":

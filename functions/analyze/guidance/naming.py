@@ -44,7 +44,7 @@ _REFERENCES: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = (
         "Art. {}",
     ),
     (frozenset({"gdpr"}), re.compile(r"\brecital (\d{1,3})", re.IGNORECASE), "Recital {}"),
-    (frozenset({"eu-ai-act"}), re.compile(r"\bannex ([ivx]{1,5}(?: ?\(\d\))?)\b", re.IGNORECASE), "Annex {}"),
+    (frozenset({"eu-ai-act"}), re.compile(r"\bannex ([ivx]{1,5}\b(?: ?\(\d\))?)", re.IGNORECASE), "Annex {}"),
     (frozenset({"hipaa"}), re.compile(r"\b(1\d\d\.\d{3}(?:\(\w{1,3}\))*)"), "{}"),
     (frozenset({"soc2"}), re.compile(r"\b((?:CC|A|C|PI|P)\d\.\d{1,2})\b"), "{}"),
     (frozenset({"iso27001", "iso42001"}), re.compile(r"\b(A\.\d{1,2}(?:\.\d{1,2})+)"), "{}"),

@@ -57,7 +57,7 @@ def corrected(p: Array | Sequence[float], *, dependent: bool = False) -> Array:
     """q values: Benjamini and Hochberg (1995), or Benjamini and Yekutieli (2001) for tests that share their data."""
     from scipy.stats import false_discovery_control
 
-    values = np.clip(np.asarray(p, dtype=float), 0.0, 1.0)
+    values: Array = np.clip(np.asarray(p, dtype=float), 0.0, 1.0)
     if not values.size:
         return values
-    return np.asarray(false_discovery_control(values, method="by" if dependent else "bh"), dtype=float)
+    return np.asarray(false_discovery_control(values, method="by" if dependent else "bh"), dtype=np.float64)

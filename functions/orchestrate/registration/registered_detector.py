@@ -137,7 +137,7 @@ class Workshop:
 
 
 class RegisteredDetector:
-    """One detector of a tenant, of the platform or of the cluster; its breaker is its own, and what changes it ends it."""
+    """One detector of a tenant, of the platform or of the cluster; its breaker is its own, until it changes."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from functions.analyze.compliance.changes import Change
     from functions.analyze.compliance.crosswalks import Crosswalks
     from functions.analyze.frameworks import Framework, Frameworks
-    from llama_mapper.contracts.compliance import FrameworkGaps, GapsResponse
+    from llama_mapper.contracts.compliance import ClosingDetector, ClosingStep, FrameworkGaps, GapsResponse
     from llama_mapper.taxonomy import Taxonomy
 
 
@@ -99,7 +99,7 @@ def gap_tables(answer: "GapsResponse") -> Iterator[Table]:
     standings = table_of("framework", "controls", "evidence", "watched", "broader only", "not judged", "closed by")
     for framework in answer.frameworks:
         counts = framework.standings
-        steps = ", ".join(f"{step.detector} (+{step.controls})" for step in framework.close_with)
+        steps = ", ".join(f"{_named(step)} (+{step.controls})" for step in framework.close_with)
         numbers = (counts.evidence, counts.watched, counts.broader_only, counts.not_judged)
         standings.add_row(framework.framework, str(len(framework.controls)), *map(str, numbers), steps)
     yield standings
@@ -114,10 +114,16 @@ def gap_tables(answer: "GapsResponse") -> Iterator[Table]:
     yield missing
 
 
+def _named(detector: "ClosingDetector | ClosingStep") -> str:
+    """With its versions where only some of them help."""
+    versions = "|".join(detector.versions)
+    return detector.detector if versions == "*" else f"{detector.detector}@{versions}"
+
+
 def _open_controls(framework: "FrameworkGaps") -> Table:
     table = table_of("control", "title", "standing", "closed by", title=f"{framework.framework}: controls not judged")
     for control in framework.controls:
         if control.standing in ("broader_only", "not_judged"):
-            closing = ", ".join(each.detector for each in control.closed_by) or "no known detector"
+            closing = ", ".join(_named(each) for each in control.closed_by) or "no known detector"
             table.add_row(control.control, control.title, control.standing.replace("_", " "), closing)
     return table

@@ -80,7 +80,7 @@ def index(knowledge: Folder = None) -> None:
         from functions.analyze.guidance.vectors import write
 
         passages = Knowledge.load(folder)
-        write([known.text for known in passages.passages], passages.digest, folder / "vectors.npz")
+        write([known.pieces for known in passages.passages], passages.digest, folder / "vectors.npz")
     except ModuleNotFoundError:
         refuse("this needs the packages of functions/analyze/requirements.txt and models.txt", MISUSED)
     except KnowledgeError as error:

@@ -10,6 +10,9 @@ from .wire import Number, Prose, Token, Wire
 
 Day = Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$")]
 ControlName = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+VersionPattern = Annotated[str, StringConstraints(pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9._:/+-]{0,127})$")]
+"""A version and all below it (``2`` is also 2.4), or ``*`` for any."""
+
 Count = Annotated[int, Number, Field(ge=1, le=1_000_000_000)]
 
 Reach = Literal["itself", "narrower", "broader", "none"]
@@ -68,9 +71,10 @@ class LabelGap(Wire):
 
 
 class ClosingDetector(Wire):
-    """A detector that did not run and can report ``labels`` of the labels that nobody judged."""
+    """A detector that did not run; the versions named report ``labels`` of the labels that nobody judged."""
 
     detector: AnyDetectorId
+    versions: tuple[VersionPattern, ...]
     labels: NonNegativeInt
 
 
@@ -98,9 +102,10 @@ class Standings(Wire):
 
 
 class ClosingStep(Wire):
-    """The next detector to add, and how many controls without a judged label it opens."""
+    """The next detector to add, in which versions, and how many controls without a judged label it opens."""
 
     detector: AnyDetectorId
+    versions: tuple[VersionPattern, ...]
     controls: NonNegativeInt
 
 

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from llama_mapper.contracts.analysis import Analysis, ComplianceResponse, Risk
+from llama_mapper.contracts.compliance import GapsResponse
 from llama_mapper.contracts.events import AnalysisCompleted, FindingsMapped
 from llama_mapper.contracts.schemas import schema_of
 from tests.fakes.findings import found
@@ -149,3 +150,42 @@ async def test_more_findings_than_a_request_may_have_are_no_reason_to_deliver_ag
 @pytest.mark.parametrize("path", ["/health", "/ready", "/metrics", "/openapi.json"])
 async def test_every_service_route_answers(client: httpx.AsyncClient, path: str) -> None:
     assert (await client.get(path)).status_code == 200
+
+
+GAPS = {"detectors": [{"detector": "presidio", "version": "2.2"}], "seen": [{"label": "PII.Contact.Email"}]}
+
+
+async def test_gaps_are_answered_over_all_frameworks_with_what_nobody_judged(client: httpx.AsyncClient) -> None:
+    response = await client.post("/api/v1/compliance/gaps", json=GAPS | {"period": {"first": "2026-10-01", "days": 31}})
+    answer = GapsResponse.model_validate_json(response.content)
+    assert len(answer.frameworks) == 9
+    assert answer.period is not None
+    assert answer.period.days == 31
+    assert "SECRET" in {each.label for each in answer.not_judged}
+    assert "PII.Contact.Email" not in {each.label for each in answer.not_judged}
+
+
+async def test_the_same_question_about_gaps_has_the_same_answer(client: httpx.AsyncClient) -> None:
+    first, second = [await client.post("/api/v1/compliance/gaps", json=GAPS) for _ in range(2)]
+    assert first.content == second.content
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"frameworks": ["soc2", "canary"]}, "frameworks.1"),
+        ({"detectors": [{"detector": "Canary!"}]}, "detectors.0.detector"),
+        ({"seen": [{"label": "canary"}]}, "seen.0.label"),
+        ({"seen": [{"label": "PII", "findings": 0}]}, "seen.0.findings"),
+        ({"period": {"first": "canary", "days": 1}}, "period.first"),
+        ({"period": {"first": "2026-10-01", "days": 0}}, "period.days"),
+        ({"detectors": None}, "detectors"),
+        ({"text": "canary"}, "(unknown field)"),
+    ],
+)
+async def test_a_wrong_field_of_a_question_about_gaps_is_named(
+    client: httpx.AsyncClient, changes: dict[str, Any], field: str
+) -> None:
+    response = await client.post("/api/v1/compliance/gaps", json=GAPS | changes)
+    assert [error["field"] for error in problem(response, 400)["errors"]] == [field]
+    assert "canary" not in response.text

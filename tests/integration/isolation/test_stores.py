@@ -131,7 +131,7 @@ def test_a_judgement_moved_to_another_tenant_is_judged_anew(both: Both) -> None:
     async def move() -> None:
         redis = both.world.redis
         words = {"content": "MAIL-same@x for both", "detector_types": ["words"]}
-        names: dict[str, bytes] = {}
+        names: dict[str, Any] = {}
         for tenant in (ALDER, BIRCH):
             before = set(await redis.keys(f"orchestrate:judgement:{tenant}:*"))
             assert (await both.world.ask(tenant, "POST", JUDGE, words)).status_code == 200
@@ -150,7 +150,7 @@ def test_an_answer_moved_to_another_tenants_idempotency_key_does_not_open(both: 
     async def move() -> None:
         redis = both.world.redis
         words = {"content": "MAIL-once@x for both", "detector_types": ["words"]}
-        names: dict[str, bytes] = {}
+        names: dict[str, Any] = {}
         answers = {}
         for tenant in (ALDER, BIRCH):
             before = set(await redis.keys("orchestrate:idempotency:*"))

@@ -71,7 +71,7 @@ def _print(part: list[Asked], scores: dict[Way, Scores]) -> None:
     for measure in rows["hybrid"]:
         print(f"{measure:34}" + "".join(f"{rows[way][measure]:10.3f}" for way in WAYS))
     for said, kind in KINDS.items():
-        shares = (scores[way].share(lambda asked, kind=kind: asked.kind == kind) for way in WAYS)
+        shares = (scores[way].not_answered(kind) for way in WAYS)
         count = sum(asked.kind == kind for asked in part)
         print(f"{f'  abstained: {said} ({count})':34}" + "".join(f"{share:10.3f}" for share in shares))
 

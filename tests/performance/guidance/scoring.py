@@ -1,7 +1,7 @@
 """The measures: of a ranking (recall, nDCG, reciprocal rank), of what is quoted, and of abstaining."""
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -53,12 +53,12 @@ class Scores:
             "citation accuracy": fmean(self.cited),
             "abstention precision": sum(not asked.right for asked in kept) / len(kept) if kept else 0.0,
             "abstention recall": fmean(unanswerable),
-            "answerable, abstained": self.share(lambda asked: bool(asked.right)),
+            "answerable, abstained": fmean(abstained for asked, abstained in self.abstained if asked.right),
         }
 
-    def share(self, which: Callable[[Asked], bool]) -> float:
-        """How many of the questions that *which* chooses were not answered."""
-        return fmean(abstained for asked, abstained in self.abstained if which(asked))
+    def not_answered(self, kind: str) -> float:
+        """Share of the questions of one kind."""
+        return fmean(abstained for asked, abstained in self.abstained if asked.kind == kind)
 
 
 def score(guidance: Guidance, questions: Sequence[Asked], way: Way) -> Scores:

@@ -9,12 +9,19 @@ from functions.analyze.patterns.anomalies import anomalies
 from functions.analyze.patterns.bursts import bursts
 from functions.analyze.patterns.changes import changes
 from functions.analyze.patterns.expecting import expect
+from functions.analyze.patterns.found import Found
 from functions.analyze.patterns.frequency import frequencies
 from functions.analyze.patterns.lags import lags
 from functions.analyze.patterns.seasons import seasons
 from functions.analyze.patterns.table import Array
 
 from .samples import BASELINE, PERIOD_START, known, name, poisson, table
+
+
+def above(found: Found) -> float:
+    assert found.high is not None
+    return found.high
+
 
 RATES = (20.0, 5.0, 2.0, 1.0, 10.0)
 
@@ -26,7 +33,7 @@ def test_a_burst_is_found_where_and_when_it_was() -> None:
     found = bursts(made, expected, {}).found
     assert [one.names for one in found] == [(name(1),)]
     assert found[0].period.start - PERIOD_START == timedelta(hours=40)
-    assert found[0].low < 5 < found[0].high
+    assert found[0].low < 5 < above(found[0])
     assert found[0].p <= found[0].q < 1e-6
 
 
@@ -38,7 +45,7 @@ def test_a_period_at_another_level_is_a_rate_and_no_burst() -> None:
     found = frequencies(made, expected).found
     assert [one.names for one in found] == [(name(0),)]
     assert found[0].size == pytest.approx(2.5, rel=0.1)
-    assert found[0].low < 2.5 < found[0].high
+    assert found[0].low < 2.5 < above(found[0])
 
 
 def test_a_rate_that_falls_is_found_too() -> None:
@@ -65,7 +72,7 @@ def test_a_change_is_dated_to_the_hour() -> None:
     told = changes(made, expected)
     assert [one.names for one in told.searched.found] == [(name(0),)]
     assert abs(told.cuts[0] - BASELINE - 84) <= 1
-    assert told.searched.found[0].low < 3 < told.searched.found[0].high
+    assert told.searched.found[0].low < 3 < above(told.searched.found[0])
     assert bursts(made, expected, told.cuts).found == ()
 
 
@@ -82,7 +89,7 @@ def waves(period: int, depth: float) -> Array:
 def test_a_season_of_the_day_is_found_and_strong() -> None:
     found = [one for one in seasons(table(waves(24, 0.9))).found if one.names[0] == name(0)]
     assert [one.effect for one in found] == ["daily-seasonal-strength"]
-    assert 0.8 < found[0].low <= found[0].size <= found[0].high <= 1
+    assert 0.8 < found[0].low <= found[0].size <= above(found[0]) <= 1
 
 
 def test_a_season_of_the_week_is_found() -> None:
@@ -110,7 +117,7 @@ def linked(lag: int) -> Array:
 def test_the_one_that_leads_is_named_first() -> None:
     (found,) = lags(*known(linked(3))).found
     assert (found.names, found.lag) == ((name(0), name(1)), 3)
-    assert found.low < found.size < found.high
+    assert found.low < found.size < above(found)
     (back,) = lags(*known(linked(-3))).found
     assert (back.names, back.lag) == ((name(1), name(0)), 3)
 
@@ -126,7 +133,7 @@ def test_a_quarter_of_a_day_unlike_the_others_is_an_anomaly() -> None:
     (found,) = anomalies(made, expect(made, traffic=True)).found
     assert found.period.start - PERIOD_START == timedelta(hours=60)
     assert set(found.names) <= {name(row) for row in range(10)}
-    assert 1 < found.low < found.size < found.high
+    assert 1 < found.low < found.size < above(found)
 
 
 def test_quarters_like_the_others_are_none() -> None:
