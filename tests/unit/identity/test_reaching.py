@@ -27,7 +27,7 @@ async def silent() -> AsyncIterator[tuple[int, list[None]]]:
 
 async def test_a_store_that_did_not_answer_is_left_alone_for_a_while(silent: tuple[int, list[None]]) -> None:
     port, connections = silent
-    async with RestingRedis(port=port, socket_timeout=0.5, retry=None) as client:
+    async with RestingRedis(port=port, socket_timeout=0.5) as client:
         with pytest.raises((Unreachable, Late)):
             await client.get("a")
         tried = len(connections)
