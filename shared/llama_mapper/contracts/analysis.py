@@ -39,7 +39,9 @@ class AnalyzeRequest(Wire):
 
     findings: tuple[CanonicalFinding, ...] = Field(max_length=1000)
     coverage: Confidence | None = None
-    frameworks: tuple[AnyFrameworkId, ...] | None = Field(default=None, description="The default ones of the service unless named")
+    frameworks: tuple[AnyFrameworkId, ...] | None = Field(
+        default=None, description="The default ones of the service unless named"
+    )
 
 
 class RiskComponent(Wire):
