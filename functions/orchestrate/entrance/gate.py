@@ -10,8 +10,10 @@ from typing import Annotated
 from fastapi import Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
+from llama_mapper.chassis import correlation
 from llama_mapper.chassis.guard import ADDED
 from llama_mapper.chassis.sealing import Unsealable
+from llama_mapper.contracts.audit import Act, AuditEntry
 from llama_mapper.contracts.identifiers import AnyTenantId, TenantId
 from llama_mapper.contracts.identity import Principal, Scope
 from llama_mapper.contracts.problems import InvalidRequest, RateLimited, Unauthorized
@@ -41,6 +43,17 @@ class Admitted:
     @property
     def authenticated(self) -> bool:
         return self.principal.kind != "open"
+
+    def entry(self, act: Act, target: str) -> AuditEntry:
+        """What the audit log keeps of *act*, done now by who was let in."""
+        return AuditEntry(
+            at=utc_now(),
+            tenant_id=self.tenant_id,
+            subject=self.principal.subject,
+            act=act,
+            target=target,
+            correlation_id=correlation.current(),
+        )
 
 
 class Gate:

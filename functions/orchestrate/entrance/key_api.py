@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query
 
-from llama_mapper.chassis import correlation
-from llama_mapper.contracts.audit import Act, AuditEntry, AuditRecords
+from llama_mapper.contracts.audit import Act, AuditRecords
 from llama_mapper.contracts.identity import ApiKey, ApiKeys, Enrolment, IssuedKey, NewApiKey, Scope
 from llama_mapper.contracts.problems import InsufficientRbac, Unavailable
 from llama_mapper.identity.audit_logs import AuditLog
@@ -22,16 +21,7 @@ def add_keys(app: FastAPI, gate: Gate, keys: Keys, audit: AuditLog, codes: OneTi
     reads, writes, audits = gate.needs("keys:read"), gate.needs("keys:write"), gate.needs("audit:read")
 
     async def note(admitted: Admitted, act: Act, target: str) -> None:
-        await audit.append(
-            AuditEntry(
-                at=utc_now(),
-                tenant_id=admitted.tenant_id,
-                subject=admitted.principal.subject,
-                act=act,
-                target=target,
-                correlation_id=correlation.current(),
-            )
-        )
+        await audit.append(admitted.entry(act, target))
 
     @app.get("/api/v1/keys", tags=["keys"])
     async def list_keys(admitted: Annotated[Admitted, Depends(reads)]) -> ApiKeys:

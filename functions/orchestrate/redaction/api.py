@@ -4,11 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Response
 
-from llama_mapper.chassis import correlation
-from llama_mapper.contracts.audit import AuditEntry
 from llama_mapper.contracts.redaction import DetokenizeRequest, DetokenizeResponse
 from llama_mapper.identity.audit_logs import AuditLog
-from llama_mapper.identity.keys import utc_now
 
 from ..entrance.gate import Admitted, Gate
 from .tokens import Tokens
@@ -26,15 +23,6 @@ def add_detokenization(app: FastAPI, gate: Gate, tokens: Tokens | None, audit: A
     ) -> DetokenizeResponse:
         """Put back what this tenant's tokens stand for; others are left as they are, and counted."""
         content, restored, unknown = tokens.restore(body.content, admitted.tenant_id)
-        await audit.append(
-            AuditEntry(
-                at=utc_now(),
-                tenant_id=admitted.tenant_id,
-                subject=admitted.principal.subject,
-                act="content.restored",
-                target=f"tokens:{restored}",
-                correlation_id=correlation.current(),
-            )
-        )
+        await audit.append(admitted.entry("content.restored", f"tokens:{restored}"))
         response.headers["Cache-Control"] = "no-store"
         return DetokenizeResponse(content=content, restored=restored, unknown=unknown)

@@ -5,8 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Response
 
-from llama_mapper.chassis import correlation
-from llama_mapper.contracts.audit import Act, AuditEntry
+from llama_mapper.contracts.audit import Act
 from llama_mapper.contracts.detection import DetectorHealth, HealthStatus
 from llama_mapper.contracts.identifiers import AnyDetectorId, DetectorId, TenantId
 from llama_mapper.contracts.problems import NotFound
@@ -99,16 +98,7 @@ def _add_changes(app: FastAPI, gate: Gate, registering: Registering, audit: Audi
     writes = gate.needs("detectors:write")
 
     async def note(admitted: Admitted, act: Act, target: str) -> None:
-        await audit.append(
-            AuditEntry(
-                at=utc_now(),
-                tenant_id=admitted.tenant_id,
-                subject=admitted.principal.subject,
-                act=act,
-                target=target,
-                correlation_id=correlation.current(),
-            )
-        )
+        await audit.append(admitted.entry(act, target))
 
     @app.post("/api/v1/detectors", tags=["detectors"], status_code=201)
     async def register(

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Response
 
-from llama_mapper.chassis import correlation
-from llama_mapper.contracts.audit import Act, AuditEntry
+from llama_mapper.contracts.audit import Act
 from llama_mapper.contracts.jobs import DeadCallbacks, Job, WebhookSecret
 from llama_mapper.contracts.problems import Unavailable
 from llama_mapper.identity.audit_logs import AuditLog
@@ -25,16 +24,7 @@ def add_webhooks(app: FastAPI, gate: Gate, jobs: Jobs | None, audit: AuditLog | 
     async def note(admitted: Admitted, act: Act) -> None:
         if audit is None:
             raise Unavailable("there is no audit log to note this in; it needs ORCHESTRATION_PEPPER")
-        await audit.append(
-            AuditEntry(
-                at=utc_now(),
-                tenant_id=admitted.tenant_id,
-                subject=admitted.principal.subject,
-                act=act,
-                target="webhook-secret",
-                correlation_id=correlation.current(),
-            )
-        )
+        await audit.append(admitted.entry(act, "webhook-secret"))
 
     @app.get("/api/v1/webhooks/secret", tags=["webhooks"])
     async def show_secret(admitted: Annotated[Admitted, writes], response: Response) -> WebhookSecret:
