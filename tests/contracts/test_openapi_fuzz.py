@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::fastapi.exceptions.FastAPIDepre
 
 Document = dict[str, Any]
 Service = tuple[str, Running]
-EXAMPLES = 4
+EXAMPLES = 3
 OPEN = {"/health", "/ready", "/metrics"}
 """Asked by the platform, which has no credential."""
 

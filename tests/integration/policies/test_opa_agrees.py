@@ -160,7 +160,7 @@ def broken(draw: st.DrawFn, name: str) -> Any:
     return question
 
 
-LONG = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LONG = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("name", POLICIES)
