@@ -24,6 +24,7 @@ from llama_mapper.contracts.events import FindingsMapped
 from llama_mapper.contracts.identifiers import ContentHmac, CorrelationId, DetectorId, EventId, TenantId
 from llama_mapper.contracts.mapping import MapBatchRequest, MapBatchResponse, Mapping, MapRequest, VendorFinding
 from llama_mapper.contracts.problems import DetectorCommunicationFailed, InternalError, Unavailable
+from llama_mapper.identity.reaching import once_more
 
 from .detectors.slots import Slots
 from .settings import Settings
@@ -157,7 +158,7 @@ class Outbox:
         self._sink = sink
         self._retry_seconds = retry_seconds
         self._redis = (
-            redis.asyncio.Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5)
+            redis.asyncio.Redis.from_url(redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, retry=once_more())
             if redis_url
             else None
         )

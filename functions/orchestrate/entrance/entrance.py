@@ -12,7 +12,7 @@ from llama_mapper.identity.code_stores import RedisCodes
 from llama_mapper.identity.key_stores import RedisKeys
 from llama_mapper.identity.keys import Keys
 from llama_mapper.identity.one_time_codes import OneTimeCodes
-from llama_mapper.identity.reaching import RestingRedis
+from llama_mapper.identity.reaching import RestingRedis, once_more
 from llama_mapper.identity.tokens import KeySet, Tokens
 
 from ..ports import Policies
@@ -57,7 +57,11 @@ def entrance(settings: Settings, policy: Policies, client: httpx.AsyncClient) ->
     pepper = settings.pepper.get_secret_value().encode() if settings.pepper else None
     sealer = Sealer(settings.keyset.get_secret_value()) if settings.keyset else None
     redis = (
-        RestingRedis.from_url(url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS) if url else None
+        RestingRedis.from_url(
+            url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS, retry=once_more()
+        )
+        if url
+        else None
     )
     keys = Keys(RedisKeys(redis), pepper) if redis and pepper else None
     codes = OneTimeCodes(RedisCodes(redis), sealer) if redis and sealer and keys else None

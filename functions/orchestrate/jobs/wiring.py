@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from llama_mapper.chassis.sealing import Sealer
 from llama_mapper.contracts.identifiers import TenantId
+from llama_mapper.identity.reaching import once_more
 
 from ..entrance.entrance import STORE_SECONDS
 from ..ports import Policies
@@ -46,7 +47,7 @@ def wire_jobs(settings: Settings, orchestrator: Orchestrator) -> Jobs | None:
         return None
     url = settings.redis_url.get_secret_value()
     sealer = Sealer(settings.keyset.get_secret_value())
-    redis = Redis.from_url(url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS)
+    redis = Redis.from_url(url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS, retry=once_more())
     store = RedisJobs(
         redis,
         sealer,

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as Late
@@ -14,6 +16,11 @@ from llama_mapper.contracts.problems import Unavailable
 
 REST_SECONDS = 2.0
 """How long a store that did not answer is not asked: a request asks it several times, and would wait each time."""
+
+
+def once_more() -> Retry:
+    """A connection that the store has closed since its last use is no store that is away: try a fresh one, at once."""
+    return Retry(NoBackoff(), 1, supported_errors=(Unreachable,))
 
 
 class RestingRedis(Redis):

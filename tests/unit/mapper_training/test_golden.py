@@ -19,7 +19,8 @@ def cases() -> tuple[Case, ...]:
 
 @cache
 def vocabularies() -> tuple[Vocabulary, ...]:
-    return read_all(VOCABULARIES)
+    """All but one that joined after this golden set was drawn; the next set holds it."""
+    return tuple(one for one in read_all(VOCABULARIES) if one.detector != "llama-mapper-views")
 
 
 def test_it_is_every_label_with_a_target_or_a_hundred_of_a_vendor() -> None:
