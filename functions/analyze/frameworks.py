@@ -6,17 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import StringConstraints, ValidationError, model_validator
+from pydantic import StringConstraints, model_validator
 
 from llama_mapper.contracts.analysis import CanonicalFinding, ControlMatch, FrameworkResult, NoControl, Rationale
 from llama_mapper.contracts.identifiers import AnyCanonicalLabel, AnyFrameworkId, CanonicalLabel
 from llama_mapper.contracts.problems import FieldError, InvalidRequest
 from llama_mapper.contracts.wire import Prose, Token, Wire
 
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .files import parsed
 
 
 class FrameworkError(ValueError):
@@ -124,13 +123,7 @@ def read(path: Path) -> Framework:
         FrameworkError: unreadable, not YAML, a field missing or wrong, another file's name, a control mapped that is
             not declared or declared that is not mapped, a control or a label twice.
     """
-    try:
-        framework = Framework.model_validate(yaml.load(path.read_text("utf-8"), Loader=_FAST))  # noqa: S506 - safe
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FrameworkError(f"{path.name}: cannot be read ({type(error).__name__})") from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(str(p) for p in e['loc']) or '(file)'}: {e['msg']}" for e in error.errors()]
-        raise FrameworkError("\n".join(f"{path.name}: {fault}" for fault in faults)) from None
+    framework = parsed(path, Framework, FrameworkError)
     if faults := list(_faults(framework, path)):
         raise FrameworkError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return framework

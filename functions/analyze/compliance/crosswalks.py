@@ -8,18 +8,17 @@ listed is not said to be unrelated: only relations that could be justified are h
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from llama_mapper.contracts.identifiers import AnyFrameworkId
 from llama_mapper.contracts.wire import Prose, Token, Wire
 
+from ..files import parsed
 from ..frameworks import ControlId, Frameworks
 
 FILE = Path(__file__).with_name("crosswalks.yaml")
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 SetRelation = Literal["equal", "subset", "superset", "intersects"]
 INVERSE: Mapping[SetRelation, SetRelation] = {
@@ -82,13 +81,7 @@ def load(frameworks: Frameworks, path: Path = FILE) -> Crosswalks:
     Raises:
         CrosswalkError: cannot be read, a framework or control that is not there, a pair twice, a contradiction.
     """
-    try:
-        crosswalks = Crosswalks.model_validate(yaml.load(path.read_text("utf-8"), Loader=_FAST))  # noqa: S506 - safe
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CrosswalkError(f"{path.name}: cannot be read ({type(error).__name__})") from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(str(p) for p in e['loc']) or '(file)'}: {e['msg']}" for e in error.errors()]
-        raise CrosswalkError("\n".join(faults)) from None
+    crosswalks = parsed(path, Crosswalks, CrosswalkError)
     if found := list(faults_of(crosswalks, frameworks)):
         raise CrosswalkError("\n".join(found))
     return crosswalks

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from llama_mapper.contracts.identifiers import AnyFrameworkId, FrameworkId
 from llama_mapper.contracts.wire import Prose, Token, Wire
 
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from ..files import parsed
 
 SECTIONS: Mapping[str, str] = {
     "gdpr": r"Art\. \d{1,2}(\(\d{1,2}\))?(\([a-z]\))?|Recital \d{1,3}",
@@ -120,13 +119,7 @@ def read(path: Path) -> File:
         KnowledgeError: unreadable, not YAML, a field missing or wrong, another file's name, a section twice or not
             numbered as its framework numbers, a citation that does not name the section.
     """
-    try:
-        file = File.model_validate(yaml.load(path.read_text("utf-8"), Loader=_FAST))  # noqa: S506 - safe
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KnowledgeError(f"{path.name}: cannot be read ({type(error).__name__})") from error
-    except ValidationError as error:
-        faults = [f"{'.'.join(str(p) for p in e['loc']) or '(file)'}: {e['msg']}" for e in error.errors()]
-        raise KnowledgeError("\n".join(f"{path.name}: {fault}" for fault in faults)) from None
+    file = parsed(path, File, KnowledgeError)
     if faults := list(_faults(file, path)):
         raise KnowledgeError("\n".join(f"{path.name}: {fault}" for fault in faults))
     return file
